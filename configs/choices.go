@@ -1,0 +1,63 @@
+package configs
+
+// choice is a type that allows a few words.
+type choice interface{ allowed() []string }
+
+// Durability is what an acknowledgement means.
+type Durability string
+
+// DurabilityMemory keeps all state in memory: it ends with the process.
+const DurabilityMemory Durability = "memory"
+
+func (Durability) allowed() []string { return []string{string(DurabilityMemory)} }
+
+// Transport carries the bytes of a connection.
+type Transport string
+
+// TransportTCP is plain TCP.
+const TransportTCP Transport = "tcp"
+
+func (Transport) allowed() []string { return []string{string(TransportTCP)} }
+
+// Overflow says what gives way when a queue is full.
+type Overflow string
+
+// What gives way when a queue is full.
+const (
+	OverflowDropOldest Overflow = "drop-oldest" // the message that waited longest
+	OverflowDropNewest Overflow = "drop-newest" // the message that came last
+	OverflowReject     Overflow = "reject"      // the publisher is told: 0x97
+)
+
+func (Overflow) allowed() []string {
+	return []string{string(OverflowDropOldest), string(OverflowDropNewest), string(OverflowReject)}
+}
+
+// LogLevel is the least that is logged.
+type LogLevel string
+
+// The levels of logging, each including those after it.
+const (
+	LogDebug LogLevel = "debug"
+	LogInfo  LogLevel = "info"
+	LogWarn  LogLevel = "warn"
+	LogError LogLevel = "error"
+)
+
+func (LogLevel) allowed() []string {
+	return []string{string(LogDebug), string(LogInfo), string(LogWarn), string(LogError)}
+}
+
+// LogFormat is the form of log lines.
+type LogFormat string
+
+// The forms of log lines.
+const (
+	LogAuto    LogFormat = "auto" // console on a terminal, JSON otherwise
+	LogConsole LogFormat = "console"
+	LogJSON    LogFormat = "json"
+)
+
+func (LogFormat) allowed() []string {
+	return []string{string(LogAuto), string(LogConsole), string(LogJSON)}
+}

@@ -1,0 +1,56 @@
+package configs
+
+import "fmt"
+
+// Problem is one thing wrong with a configuration.
+type Problem struct {
+	// Key is the dotted key, as in listeners[0].address. Empty: the whole
+	// source, as with a file that cannot be read.
+	Key string
+	// Source is where the value was written. The zero Source: not known, as in
+	// a Config made by a program.
+	Source Source
+	// Text says what is wrong, with the value, and what is allowed.
+	Text string
+}
+
+// Error is one line: source, key, text.
+func (p *Problem) Error() string {
+	line := p.Text
+	if p.Key != "" {
+		line = p.Key + ": " + line
+	}
+	if p.Source != (Source{}) {
+		line = p.Source.String() + ": " + line
+	}
+	return line
+}
+
+// Problems are all things found wrong with a configuration, at least one, in
+// the order of the layers and of the keys.
+type Problems []*Problem
+
+// Error is one line: the first Problem and how many more there are.
+func (p Problems) Error() string {
+	if len(p) > 1 {
+		return fmt.Sprintf("%v (and %d more)", p[0], len(p)-1)
+	}
+	return p[0].Error()
+}
+
+// Unwrap lets errors.As find the Problems.
+func (p Problems) Unwrap() []error {
+	errs := make([]error, len(p))
+	for i := range p {
+		errs[i] = p[i]
+	}
+	return errs
+}
+
+// err is p as an error, nil when there is none.
+func (p Problems) err() error {
+	if len(p) == 0 {
+		return nil
+	}
+	return p
+}
