@@ -42,7 +42,7 @@ type Listener struct {
 type Limits struct {
 	// MaxConnections at a time, over all listeners. 0: as many as the machine allows.
 	MaxConnections int `koanf:"max_connections"`
-	// MaxPacketSize is the largest packet taken from a Client, from its first byte to its last; 256B to 256MiB. MQTT 5 Clients are told in CONNACK.
+	// MaxPacketSize is the largest packet taken from a Client, from its first byte to its last; 256B to 268435460B, the most that MQTT can express. MQTT 5 Clients are told in CONNACK.
 	MaxPacketSize Size `koanf:"max_packet_size"`
 	// ReceiveMaximum is how many QoS 1 and 2 messages a Client may have in flight to the broker; 1 to 65535.
 	ReceiveMaximum int `koanf:"receive_maximum"`

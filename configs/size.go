@@ -48,17 +48,14 @@ func ParseSize(text string) (Size, error) {
 	return Size(n) * unit, nil
 }
 
-// String is the shortest exact form: 64KiB, 1000B, 0.
+// String is the shortest exact form: 64KiB, 1000B, 0B.
 func (s Size) String() string {
-	if s == 0 {
-		return "0"
-	}
 	for _, u := range sizeUnits() {
-		if s%u.size == 0 {
+		if s != 0 && s%u.size == 0 {
 			return strconv.FormatInt(int64(s/u.size), 10) + u.name
 		}
 	}
-	return strconv.FormatInt(int64(s), 10) + "B" // not reached: every size is a multiple of a byte
+	return "0B"
 }
 
 // MarshalText is [Size.String].

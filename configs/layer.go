@@ -1,0 +1,150 @@
+package configs
+
+import (
+	"cmp"
+	"reflect"
+	"slices"
+	"strconv"
+)
+
+// layer is what one source says: a file, the environment, the flags.
+type layer struct {
+	raw    map[string]any
+	places map[string]Source // by path; what is not here has the place of what holds it
+	whole  Source            // the place of all else
+	text   bool              // values are text that is yet to be read, as in the environment
+}
+
+// place is where the value at path was written.
+func (l *layer) place(path string) Source {
+	for ; path != ""; path = parent(path) {
+		if s, ok := l.places[path]; ok {
+			return s
+		}
+	}
+	return l.whole
+}
+
+// reading turns a layer into values of the types of Config, and collects what
+// is wrong with it. Values that are wrong are left out.
+type reading struct {
+	*layer
+	lists    func(path string) []any // the entries so far, which a layer may change one by one
+	sources  Sources                 // of all layers so far
+	problems Problems
+}
+
+// read gives the layer's values, ready to be merged over those before it.
+func (r *reading) read() map[string]any {
+	values := r.section("", reflect.TypeFor[Config](), r.raw)
+	slices.SortStableFunc(r.problems, func(a, b *Problem) int { return cmp.Compare(a.Source.Line, b.Source.Line) })
+	return values
+}
+
+func (r *reading) problem(path, text string) {
+	r.problems = append(r.problems, &Problem{Key: path, Source: r.place(path), Text: text})
+}
+
+func (r *reading) section(path string, t reflect.Type, raw map[string]any) map[string]any {
+	values := make(map[string]any, len(raw))
+	for _, name := range sortedKeys(raw) {
+		at := join(path, name)
+		f, known := fieldOf(t, name)
+		if !known {
+			r.problem(at, unknown(path, name, t))
+			continue
+		}
+		switch f.Type.Kind() {
+		case reflect.Struct:
+			if m, ok := asMap(raw[name]); ok {
+				values[name] = r.section(at, f.Type, m)
+			} else {
+				r.problem(at, describe(raw[name])+" is not a section; it holds "+names(f.Type))
+			}
+		case reflect.Slice:
+			if list, ok := r.list(at, f.Type.Elem(), raw[name]); ok {
+				values[name] = list
+			}
+		default:
+			v, err := scalar(f.Type, raw[name], r.text)
+			if err != nil {
+				r.problem(at, err.Error())
+				continue
+			}
+			values[name] = v
+			r.sources[at] = r.place(at)
+		}
+	}
+	return values
+}
+
+// list reads a list, which replaces the one of earlier layers, or changes to
+// single entries of theirs, which come as a map by index.
+func (r *reading) list(path string, t reflect.Type, raw any) ([]any, bool) {
+	if changes, ok := raw.(map[string]any); ok && r.text {
+		return r.changes(path, t, changes), true
+	}
+	items, ok := raw.([]any)
+	if !ok {
+		r.problem(path, describe(raw)+" is not a list; each entry holds "+names(t))
+		return nil, false
+	}
+	r.sources.drop(path)
+	r.sources[path] = r.place(path)
+	list := []any{}
+	for i, item := range items {
+		at := entry(path, i)
+		m, ok := asMap(item)
+		if !ok || item == nil {
+			r.problem(at, describe(item)+" is not an entry; it holds "+names(t))
+			m = nil // keeps the numbers of the others
+		}
+		list = append(list, r.entry(at, t, m, newEntry()))
+	}
+	return list, true
+}
+
+func (r *reading) changes(path string, t reflect.Type, changes map[string]any) []any {
+	list := slices.Clone(r.lists(path))
+	indexes := sortedKeys(changes)
+	slices.SortFunc(indexes, func(a, b string) int { return cmp.Compare(number(a), number(b)) })
+	for _, index := range indexes {
+		i, at := number(index), entry(path, number(index))
+		m, _ := asMap(changes[index])
+		switch {
+		case i < len(list):
+			before, _ := asMap(list[i])
+			list[i] = r.entry(at, t, m, before)
+		case i == len(list):
+			list = append(list, r.entry(at, t, m, newEntry()))
+		default:
+			r.problem(join(at, sortedKeys(m)[0]), "there is no such entry; the next one is "+entry(path, len(list)))
+		}
+	}
+	return list
+}
+
+func (r *reading) entry(path string, t reflect.Type, raw, before map[string]any) map[string]any {
+	values := make(map[string]any, t.NumField())
+	for name, v := range before {
+		values[name] = v
+	}
+	for name, v := range r.section(path, t, raw) {
+		values[name] = v
+	}
+	if _, ok := r.sources[path]; !ok {
+		r.sources[path] = r.place(path)
+	}
+	return values
+}
+
+// newEntry is an entry of the listeners, the only list there is, before its own
+// fields are read.
+func newEntry() map[string]any {
+	return map[string]any{"transport": listenerDefaults().Transport}
+}
+
+func number(index string) int {
+	n, _ := strconv.Atoi(index) // digits alone, as the environment was read
+	return n
+}

@@ -1,0 +1,138 @@
+package configs
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+)
+
+//go:embed default.yaml
+var defaultFile string
+
+// Inputs are where Load takes values from, besides the embedded defaults. The
+// zero value reads nothing else.
+type Inputs struct {
+	// File is the path of a .yaml, .yml, .toml or .json file. Empty: none.
+	File string
+	// Environ are variables as os.Environ has them.
+	Environ []string
+	// Flags are parsed flags, to which AddFlags added its own. Nil: none.
+	Flags *pflag.FlagSet
+}
+
+// Load lays the embedded defaults, the file, the environment and the flags over
+// each other, later over earlier, and validates the result. An error is
+// [Problems] and holds all that was found, not the first alone. Sources has an
+// entry for every value of the Config.
+func Load(in Inputs) (Config, Sources, error) {
+	k := koanf.New(".")
+	sources := make(Sources)
+	var problems Problems
+	add := func(l *layer) {
+		lists := func(path string) []any {
+			list, _ := k.Get(path).([]any)
+			return list
+		}
+		r := reading{layer: l, lists: lists, sources: sources}
+		values := r.read()
+		problems = append(problems, r.problems...)
+		if err := k.Load(confmap.Provider(values, ""), nil); err != nil {
+			problems = append(problems, &Problem{Source: l.whole, Text: err.Error()})
+		}
+	}
+
+	defaults, err := textLayer(parseYAML, []byte(defaultFile), Source{Kind: KindDefault})
+	if err != nil {
+		return Config{}, nil, err
+	}
+	defaults.places = nil // the lines of the embedded file tell nobody anything
+	add(defaults)
+	if in.File != "" {
+		l, err := fileLayer(in.File)
+		if err != nil {
+			return Config{}, nil, err
+		}
+		add(l)
+	}
+	environment, wrong := environmentLayer(in.Environ)
+	problems = append(problems, wrong...)
+	add(environment)
+	if in.Flags != nil {
+		flags, wrong := flagsLayer(in.Flags)
+		problems = append(problems, wrong...)
+		add(flags)
+	}
+
+	var c Config
+	if err := k.Unmarshal("", &c); err != nil {
+		problems = append(problems, &Problem{Text: err.Error()})
+		return Config{}, nil, problems
+	}
+	problems = append(problems, validated(&c, sources, problems)...)
+	if err := problems.err(); err != nil {
+		return Config{}, nil, err
+	}
+	sources.fill(c)
+	return c, sources, nil
+}
+
+// validated is what Validate finds, with the sources, save for keys whose value
+// was found wrong before and left out.
+func validated(c *Config, sources Sources, before Problems) Problems {
+	known := make(map[string]bool)
+	for _, p := range before {
+		known[p.Key] = true
+	}
+	found, _ := c.Validate().(Problems)
+	var problems Problems
+	for _, p := range found {
+		if !known[p.Key] {
+			p.Source = sources.of(p.Key)
+			problems = append(problems, p)
+		}
+	}
+	return problems
+}
+
+// of is where the value at path was written, or what holds it.
+func (s Sources) of(path string) Source {
+	for ; path != ""; path = parent(path) {
+		if at, ok := s[path]; ok {
+			return at
+		}
+	}
+	return Source{Kind: KindDefault}
+}
+
+// drop forgets the entries of a list, which another replaces.
+func (s Sources) drop(list string) {
+	for path := range s {
+		if strings.HasPrefix(path, list+"[") {
+			delete(s, path)
+		}
+	}
+}
+
+// fill gives a source to every value that no layer has written, such as the
+// transport of a listener that does not name one.
+func (s Sources) fill(c Config) {
+	for _, k := range keys() {
+		list, field, inList := strings.Cut(k.path, "[].")
+		paths := []string{k.path}
+		if inList {
+			paths = nil
+			for i := range c.Listeners { // the only list there is
+				paths = append(paths, fmt.Sprintf("%s[%d].%s", list, i, field))
+			}
+		}
+		for _, path := range paths {
+			if _, ok := s[path]; !ok {
+				s[path] = Source{Kind: KindDefault}
+			}
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package configs
+
+import (
+	"encoding"
+	"encoding/json"
+	"io"
+	"reflect"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// WriteYAML writes c as a file that [Load] reads, with the source of every value
+// as a comment. What a field that is not set stands for is written out.
+func WriteYAML(w io.Writer, c Config, sources Sources) error {
+	encoder := yaml.NewEncoder(w)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(yamlNode(reflect.ValueOf(c), "", sources)); err != nil {
+		return err
+	}
+	return encoder.Close()
+}
+
+// WriteJSON writes c and the sources as one JSON object: under config what
+// [Load] would read from a file, under sources a map from keys to sources.
+func WriteJSON(w io.Writer, c Config, sources Sources) error {
+	texts := make(map[string]string, len(sources))
+	for path, s := range sources {
+		texts[path] = s.String()
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(map[string]any{"config": plain(reflect.ValueOf(c)), "sources": texts})
+}
+
+func yamlNode(v reflect.Value, path string, sources Sources) *yaml.Node {
+	node := &yaml.Node{}
+	switch v.Kind() {
+	case reflect.Struct:
+		node.Kind = yaml.MappingNode
+		for i := range v.NumField() {
+			name := v.Type().Field(i).Tag.Get("koanf")
+			child := yamlNode(effective(v, i), join(path, name), sources)
+			key := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
+			if child.Kind == yaml.SequenceNode && len(child.Content) == 0 {
+				child.LineComment = sources[join(path, name)].String()
+			}
+			node.Content = append(node.Content, key, child)
+		}
+	case reflect.Slice:
+		node.Kind = yaml.SequenceNode
+		for i := range v.Len() {
+			node.Content = append(node.Content, yamlNode(v.Index(i), entry(path, i), sources))
+		}
+		if v.Len() == 0 {
+			node.Style = yaml.FlowStyle
+		}
+	default:
+		// Encode puts text in quotes that would be read as something else. It
+		// fails on none of the kinds of values there are.
+		_ = node.Encode(text(v))
+		node.LineComment = sources[path].String()
+	}
+	return node
+}
+
+// plain is v as maps, lists and values that encoding/json writes.
+func plain(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Struct:
+		m := make(map[string]any, v.NumField())
+		for i := range v.NumField() {
+			m[v.Type().Field(i).Tag.Get("koanf")] = plain(effective(v, i))
+		}
+		return m
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = plain(v.Index(i))
+		}
+		return list
+	default:
+		return text(v)
+	}
+}
+
+// effective is field i of section v, or what it stands for when it is not set.
+func effective(v reflect.Value, i int) reflect.Value {
+	if l, ok := v.Interface().(Listener); ok && v.Type().Field(i).Name == "AllowAnonymous" {
+		return reflect.ValueOf(l.Anonymous())
+	}
+	return v.Field(i)
+}
+
+// text is v, as text if it has a textual form.
+func text(v reflect.Value) any {
+	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
+		t, _ := m.MarshalText() // of Size and Duration: never fails
+		return string(t)
+	}
+	return v.Interface()
+}
