@@ -1,0 +1,171 @@
+package packet
+
+import "sync/atomic"
+
+// Run is one or more PUBLISH frames of one publisher, end to end, that share
+// version, topic, QoS and RETAIN. It is immutable once it was shared: all
+// receivers read the same bytes.
+//
+// Invariants: DUP is clear; each frame has the full Topic Name, no Topic Alias
+// and no Subscription Identifier; with a Message Expiry Interval there is one
+// frame only. Packet Identifiers are those of the publisher and mean nothing
+// to a receiver.
+type Run struct {
+	Frames    []byte
+	Count     int // frames, at least 1
+	Version   Version
+	QoS       QoS
+	Retain    bool
+	HasExpiry bool
+	Expiry    uint32 // Message Expiry Interval in seconds
+	Topic     []byte // view into Frames
+	Largest   int    // bytes of the largest frame
+	Slab      int    // bytes of the buffer that Frames is a view of: what keeping it pins
+
+	derived atomic.Pointer[derived]
+}
+
+// derived is what was made out of a Run, for nearly all of them never.
+type derived struct {
+	layouts [4]atomic.Pointer[[]byte]
+	owned   atomic.Pointer[Run]
+}
+
+// NewRun encodes one message into a Run of its own. What belongs to one hop
+// only is left out: DUP, Topic Alias, Subscription Identifiers. The message has
+// its full Topic Name.
+func NewRun(p *Publish, v Version) *Run {
+	m := *p
+	m.Dup, m.TopicAlias, m.SubscriptionIDs = false, 0, nil
+	r := &Run{
+		Frames:    m.Append(make([]byte, 0, m.frameSize(v)), v),
+		Count:     1,
+		Version:   v,
+		QoS:       m.QoS,
+		Retain:    m.Retain,
+		HasExpiry: m.HasMessageExpiry && v.hasProperties(),
+	}
+	if r.HasExpiry {
+		r.Expiry = m.MessageExpiry
+	}
+	r.Topic = topicOf(r.Frames)
+	r.Largest = len(r.Frames)
+	r.Slab = cap(r.Frames)
+	return r
+}
+
+func topicOf(frame []byte) []byte {
+	_, at := varintAt(frame, 1)
+	topic, _ := cut(frame[at:])
+	return topic
+}
+
+// As gives the frames in the layout of version v, with or without Packet
+// Identifiers: the original when it has that layout, otherwise a conversion
+// that is made once and shared by all. Nobody may write to the result.
+//
+// In a conversion Packet Identifiers are 0, for the sender to set in its copy,
+// and the QoS in the first byte is 0 without identifiers and the original's
+// with them (1 if the original's is 0). Converting to a version before 5.0
+// drops the properties; converting to 5.0 adds an empty list.
+func (r *Run) As(v Version, withID bool) []byte {
+	if v.hasProperties() == r.Version.hasProperties() && withID == (r.QoS > QoS0) {
+		return r.Frames
+	}
+	slot := 0
+	if v.hasProperties() {
+		slot |= 1
+	}
+	if withID {
+		slot |= 2
+	}
+	layout := &r.more().layouts[slot]
+	if b := layout.Load(); b != nil {
+		return *b
+	}
+	b := r.convert(v, withID)
+	if !layout.CompareAndSwap(nil, &b) {
+		return *layout.Load()
+	}
+	return b
+}
+
+// LargestAs is what Largest is for the frames that As gives, or up to 4 bytes
+// more: identifier, empty property list, and a longer Remaining Length.
+func (r *Run) LargestAs(v Version, withID bool) int {
+	if v.hasProperties() == r.Version.hasProperties() && withID == (r.QoS > QoS0) {
+		return r.Largest
+	}
+	return r.Largest + 4
+}
+
+// Owned gives a Run that pins no more than about its own bytes: r itself when
+// it has its buffer nearly for itself, otherwise a copy that is made once and
+// shared by all.
+func (r *Run) Owned() *Run {
+	if r.Slab <= len(r.Frames)+len(r.Frames)/4+64 {
+		return r
+	}
+	more := r.more()
+	if o := more.owned.Load(); o != nil {
+		return o
+	}
+	o := &Run{
+		Frames:    append([]byte(nil), r.Frames...),
+		Count:     r.Count,
+		Version:   r.Version,
+		QoS:       r.QoS,
+		Retain:    r.Retain,
+		HasExpiry: r.HasExpiry,
+		Expiry:    r.Expiry,
+		Largest:   r.Largest,
+	}
+	o.Topic = topicOf(o.Frames)
+	o.Slab = cap(o.Frames)
+	if !more.owned.CompareAndSwap(nil, o) {
+		return more.owned.Load()
+	}
+	return o
+}
+
+func (r *Run) more() *derived {
+	if d := r.derived.Load(); d != nil {
+		return d
+	}
+	r.derived.CompareAndSwap(nil, new(derived))
+	return r.derived.Load()
+}
+
+func (r *Run) convert(v Version, withID bool) []byte {
+	size := len(r.Frames) + 4*r.Count
+	dst := make([]byte, 0, size)
+	for rest := r.Frames; len(rest) > 0; {
+		l := LayoutOf(rest, r.Version)
+		dst = appendConverted(dst, rest[:l.Size], l, r.Version, v, withID)
+		rest = rest[l.Size:]
+	}
+	return dst
+}
+
+func appendConverted(dst, frame []byte, l Layout, from, to Version, withID bool) []byte {
+	var section []byte
+	switch {
+	case to.hasProperties() && from.hasProperties():
+		section = frame[l.PropertyLength:l.PropertiesEnd]
+	case to.hasProperties():
+		section = []byte{0}
+	}
+	remaining := l.TopicEnd - (l.Topic - 2) + len(section) + l.Size - l.Payload
+	first := frame[0] &^ 0b0110
+	if withID {
+		remaining += 2
+		first |= max(frame[0]&0b0110, 0b0010)
+	}
+	dst = appendVarint(append(dst, first), uint32(remaining))
+	dst = append(dst, frame[l.Topic-2:l.TopicEnd]...)
+	if withID {
+		dst = append(dst, 0, 0)
+	}
+	dst = append(dst, section...)
+	return append(dst, frame[l.Payload:l.Size]...)
+}
