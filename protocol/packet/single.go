@@ -1,0 +1,42 @@
+package packet
+
+import "iter"
+
+// Each gives the messages of the run one by one, as runs of one frame: itself
+// if it has only one. They are views of the same bytes.
+func (r *Run) Each() iter.Seq[*Run] {
+	return func(yield func(*Run) bool) {
+		if r.Count == 1 {
+			yield(r)
+			return
+		}
+		for rest := r.Frames; len(rest) > 0; {
+			l := LayoutOf(rest, r.Version)
+			one := &Run{
+				Frames: rest[:l.Size:l.Size], Count: 1, Version: r.Version, QoS: r.QoS, Retain: r.Retain,
+				Topic: rest[l.Topic:l.TopicEnd], Largest: l.Size, Slab: r.Slab,
+			}
+			if !yield(one) {
+				return
+			}
+			rest = rest[l.Size:]
+		}
+	}
+}
+
+// PayloadSize is the number of bytes of the first message's payload.
+func (r *Run) PayloadSize() int {
+	l := LayoutOf(r.Frames, r.Version)
+	return l.Size - l.Payload
+}
+
+// WithExpiry gives a copy of a run of one message with its Message Expiry
+// Interval set to seconds, for a message that waited [MQTT-3.3.2-6].
+func (r *Run) WithExpiry(seconds uint32) *Run {
+	var p Publish
+	if err := p.Decode(r.Frames, r.Version); err != nil {
+		return r // a run holds valid frames only
+	}
+	p.HasMessageExpiry, p.MessageExpiry = true, seconds
+	return NewRun(&p, r.Version)
+}
