@@ -1,0 +1,113 @@
+// Package system is what we need of protoactor-go, and the one place that knows its traps: actors run on event loops through a mailbox of
+// our own, failures are judged by strategies that report them with their stack, and shutting down waits for what is stopped.
+//
+// Start with [New]. Make a [Kind] for each sort of actor, spawn the top of a tree with [System.Spawn] and what hangs below with
+// [Kind.SpawnChild]; stop a tree with [System.Stop].
+//
+// The package is no layer over protoactor: actors implement actor.Actor and use its Context and PID as they are. What they should leave
+// alone: ReceiveTimeout (use the loop's timers), Stash (it is last in, first out), MessageBatch (the mailbox does not unwrap it),
+// futures (forward, do not ask).
+package system
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+)
+
+// Options is what a System is made of.
+type Options struct {
+	// Log takes what protoactor has to say, its INFO at the debug level.
+	Log *zap.Logger
+	// Failed is told of every failure once it is judged: to count it and to log it. It runs on the loop of the supervisor, or of the actor
+	// itself for those at the top, and must be cheap. nil: failures are logged as errors.
+	Failed func(Failure)
+}
+
+// System is the actors of one instance.
+type System struct {
+	actors   *actor.ActorSystem
+	guardian *guardian
+	failed   func(Failure)
+	queues   sync.Pool // of *queue, which idle mailboxes do not have
+}
+
+// New makes a system without actors. It needs no end: stop the actors with Stop, then the loops.
+func New(o Options) *System {
+	s := &System{failed: o.Failed}
+	if s.failed == nil {
+		s.failed = func(f Failure) { f.log(o.Log) }
+	}
+	s.queues.New = func() any { return new(queue) }
+	s.actors = actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(newBridge(o.Log)) }),
+		actor.WithMetricProviders(nil), // protoactor's leaks a callback for every actor
+	)
+	s.guardian = newGuardian(s)
+	return s
+}
+
+// Actors is protoactor's system, for those who want what this package leaves out.
+func (s *System) Actors() *actor.ActorSystem { return s.actors }
+
+// Root sends from outside of actors. Its Send is as cheap as an actor's own.
+func (s *System) Root() *actor.RootContext { return s.actors.Root }
+
+// Send posts a message to an actor from any goroutine and never blocks. To an actor that has ended it is a dead letter.
+func (s *System) Send(pid *actor.PID, message any) { s.actors.Root.Send(pid, message) }
+
+// Spawn starts an actor at the top, which v supervises. The error is actor.ErrNameExists if an actor of this name has not ended.
+func (s *System) Spawn(props *actor.Props, name string, v Supervision) (*actor.PID, error) {
+	return s.guardian.spawn(props, name, v)
+}
+
+// Stop stops an actor that Spawn started and waits until it, and all below it, have ended; what is left in its mailbox is not handled.
+// If it does not end before ctx, the error is that of ctx; it may still end later.
+func (s *System) Stop(ctx context.Context, pid *actor.PID) error {
+	ended := s.guardian.ended(pid)
+	if ended == nil {
+		return nil
+	}
+	s.actors.Root.Stop(pid)
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("stop %s: %w", pid.GetId(), ctx.Err())
+	}
+}
+
+// Ended is closed once an actor that Spawn started has ended, together with all below it.
+func (s *System) Ended(pid *actor.PID) <-chan struct{} {
+	if ended := s.guardian.ended(pid); ended != nil {
+		return ended
+	}
+	closed := make(chan struct{})
+	close(closed)
+	return closed
+}
+
+// Mailbox is the mailbox of an actor, nil if there is no such actor or if it has another kind of mailbox.
+func (s *System) Mailbox(pid *actor.PID) *Mailbox {
+	process, ok := s.actors.ProcessRegistry.Get(pid)
+	if !ok {
+		return nil
+	}
+	if _, ok := process.(*actor.ActorProcess); !ok {
+		return nil
+	}
+	var p probe
+	process.SendSystemMessage(pid, &p)
+	return p.mailbox
+}
+
+// tell sends a system message.
+func (s *System) tell(pid *actor.PID, message any) {
+	if process, ok := s.actors.ProcessRegistry.Get(pid); ok {
+		process.SendSystemMessage(pid, message)
+	}
+}
