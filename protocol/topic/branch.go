@@ -18,6 +18,49 @@ type branch[T any] struct {
 	kids    []*node[T]
 }
 
+// newBranch returns a branch without kids and with room for some. The room is
+// behind the branch, in memory that a search has just asked for.
+func newBranch[T any](kids int) *branch[T] {
+	switch {
+	case kids <= 2:
+		b := new(struct {
+			branch[T]
+			room [2]*node[T]
+		})
+		b.kids = b.room[:0]
+		return &b.branch
+	case kids <= 4:
+		b := new(struct {
+			branch[T]
+			room [4]*node[T]
+		})
+		b.kids = b.room[:0]
+		return &b.branch
+	case kids <= 8:
+		b := new(struct {
+			branch[T]
+			room [8]*node[T]
+		})
+		b.kids = b.room[:0]
+		return &b.branch
+	case kids <= 12:
+		b := new(struct {
+			branch[T]
+			room [12]*node[T]
+		})
+		b.kids = b.room[:0]
+		return &b.branch
+	case kids <= 24:
+		b := new(struct {
+			branch[T]
+			room [24]*node[T]
+		})
+		b.kids = b.room[:0]
+		return &b.branch
+	}
+	return &branch[T]{kids: make([]*node[T], 0, kids)}
+}
+
 // find returns the place of the kid for c, and whether it is there.
 func (b *branch[T]) find(c byte) (place int, ok bool) {
 	word := b.present[c>>6]
@@ -32,13 +75,18 @@ func (b *branch[T]) get(c byte) *node[T] {
 	return nil
 }
 
-func (b *branch[T]) insert(c byte, kid *node[T]) {
+// insert returns b with one more kid, which is b itself if it has room.
+func (b *branch[T]) insert(c byte, kid *node[T]) *branch[T] {
+	if len(b.kids) == cap(b.kids) {
+		b = b.clone(len(b.kids) * 5 / 4)
+	}
 	i, _ := b.find(c)
 	b.kids = slices.Insert(b.kids, i, kid)
 	b.present[c>>6] |= 1 << (c & 63)
 	for w := c>>6 + 1; w < 4; w++ {
 		b.before[w]++
 	}
+	return b
 }
 
 func (b *branch[T]) remove(c byte) {
@@ -50,8 +98,10 @@ func (b *branch[T]) remove(c byte) {
 	}
 }
 
-func (b *branch[T]) clone() *branch[T] {
-	c := *b
-	c.kids = append([]*node[T](nil), b.kids...)
-	return &c
+// clone returns a copy with room for at least one more than atLeast kids.
+func (b *branch[T]) clone(atLeast int) *branch[T] {
+	c := newBranch[T](max(atLeast+1, len(b.kids)))
+	c.present, c.before = b.present, b.before
+	c.kids = append(c.kids, b.kids...)
+	return c
 }

@@ -65,7 +65,8 @@ func (m *Matches[V]) follow(n *node[filterEntry[V]], name string, at int) int {
 	if !n.wild {
 		end := at + len(label)
 		if end <= len(name) {
-			if name[at:end] == label {
+			// A single byte is the one that led here: its memory need not be read.
+			if len(label) == 1 || name[at:end] == label {
 				return end
 			}
 		} else if end == len(name)+1 && label[len(label)-1] == '/' && name[at:] == label[:len(label)-1] {

@@ -1,8 +1,6 @@
 package topic
 
-import (
-	"math/bits"
-)
+import "math/bits"
 
 // shardLevels is how many levels choose a shard. One would put a whole tree such
 // as `devices/<id>/...` into one shard. With three, what Clients mostly

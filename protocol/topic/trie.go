@@ -73,7 +73,7 @@ func (t *trie[T]) own(slot **node[T]) *node[T] {
 	c := *n
 	c.epoch = t.epoch
 	if n.branch != nil {
-		c.branch = n.branch.clone()
+		c.branch = n.branch.clone(0)
 	}
 	*slot = &c
 	return &c
@@ -101,12 +101,12 @@ func (t *trie[T]) put(key string) *node[T] {
 		done += shared
 		c := key[done]
 		if n.branch == nil {
-			n.branch = new(branch[T])
+			n.branch = newBranch[T](1)
 		}
 		place, ok := n.branch.find(c)
 		if !ok {
 			leaf := &node[T]{key: key, start: uint32(done), set: true, epoch: t.epoch, wild: hasWildcard(key[done:])}
-			n.branch.insert(c, leaf)
+			n.branch = n.branch.insert(c, leaf)
 			return leaf
 		}
 		slot = &n.branch.kids[place]
@@ -118,10 +118,10 @@ func (t *trie[T]) split(slot **node[T], at int) *node[T] {
 	below := *slot
 	// Cloned, lest a short label keep a long topic that was deleted.
 	label := strings.Clone(below.label()[:at])
-	above := &node[T]{key: label, epoch: t.epoch, wild: hasWildcard(label), branch: new(branch[T])}
+	above := &node[T]{key: label, epoch: t.epoch, wild: hasWildcard(label)}
 	below.start += uint32(at)
 	below.wild = hasWildcard(below.label())
-	above.branch.insert(below.label()[0], below)
+	above.branch = newBranch[T](2).insert(below.label()[0], below)
 	*slot = above
 	return above
 }

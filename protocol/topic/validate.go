@@ -12,7 +12,7 @@ const MaxLength = 65535
 const sharePrefix = "$share/"
 
 // ValidateName judges a Topic Name. A non-nil error is an [*Error].
-func ValidateName[T ~string | ~[]byte](name T) error {
+func ValidateName[T string | []byte](name T) error {
 	s := view(name)
 	if err := validateString(s); err != nil {
 		return err
@@ -25,7 +25,7 @@ func ValidateName[T ~string | ~[]byte](name T) error {
 
 // ValidateFilter judges a Topic Filter, or a whole `$share/ShareName/filter`.
 // A non-nil error is an [*Error].
-func ValidateFilter[T ~string | ~[]byte](filter T) error {
+func ValidateFilter[T string | []byte](filter T) error {
 	_, _, err := ParseFilter(view(filter))
 	return err
 }
@@ -103,12 +103,9 @@ func hasWildcard(s string) bool {
 }
 
 // view is b as a string that shares its bytes: for looking at, never for keeping.
-func view[T ~string | ~[]byte](b T) string {
-	switch b := any(b).(type) {
-	case string:
-		return b
-	case []byte:
-		return unsafe.String(unsafe.SliceData(b), len(b))
+func view[T string | []byte](b T) string {
+	if bytes, ok := any(b).([]byte); ok {
+		return unsafe.String(unsafe.SliceData(bytes), len(bytes))
 	}
 	return string(b)
 }
