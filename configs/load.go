@@ -80,8 +80,8 @@ func Load(in Inputs) (Config, Sources, error) {
 	return c, sources, nil
 }
 
-// validated is what Validate finds, with the sources, save for keys whose value
-// was found wrong before and left out.
+// validated is what Validate finds, with the sources, save for values that were
+// found wrong before and left out, and what these hold.
 func validated(c *Config, sources Sources, before Problems) Problems {
 	known := make(map[string]bool)
 	for _, p := range before {
@@ -90,8 +90,16 @@ func validated(c *Config, sources Sources, before Problems) Problems {
 	found, _ := c.Validate().(Problems)
 	var problems Problems
 	for _, p := range found {
-		if !known[p.Key] {
-			p.Source = sources.of(p.Key)
+		wrong := false
+		for at := p.Key; at != ""; at = parent(at) {
+			wrong = wrong || known[at]
+		}
+		if !wrong {
+			at := p.Key
+			if _, written := sources[at]; !written && p.blame != "" {
+				at = p.blame
+			}
+			p.Source = sources.of(at)
 			problems = append(problems, p)
 		}
 	}

@@ -1,6 +1,10 @@
 package configs
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Problem is one thing wrong with a configuration.
 type Problem struct {
@@ -12,6 +16,10 @@ type Problem struct {
 	Source Source
 	// Text says what is wrong, with the value, and what is allowed.
 	Text string
+
+	// blame is the key whose source to name when Key was not written: what
+	// made its default wrong.
+	blame string
 }
 
 // Error is one line: source, key, text.
@@ -23,7 +31,22 @@ func (p *Problem) Error() string {
 	if p.Source != (Source{}) {
 		line = p.Source.String() + ": " + line
 	}
-	return line
+	return printable(line)
+}
+
+// printable is text with a line break or another control character, which keys
+// and values of a file may hold, as Go would write it in quotes.
+func printable(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		if strconv.IsPrint(r) {
+			out.WriteRune(r)
+		} else {
+			quoted := strconv.QuoteRune(r)
+			out.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return out.String()
 }
 
 // Problems are all things found wrong with a configuration, at least one, in

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -33,6 +34,9 @@ func unknown(path, name string, t reflect.Type) string {
 	}
 	var paths []string
 	for _, k := range keys() {
+		if section := parent(k.path); section != "" && !strings.HasSuffix(section, "]") && !slices.Contains(paths, section) {
+			paths = append(paths, section)
+		}
 		paths = append(paths, inEntry(k.path, path))
 	}
 	if best := nearest(at, paths); best != "" {
@@ -62,6 +66,9 @@ func inEntry(key, path string) string {
 func nearest(name string, candidates []string) string {
 	best, least := "", 0
 	for _, c := range candidates {
+		if strings.HasPrefix(name, c+".") {
+			continue // the section that name is in
+		}
 		d := distance(name, c)
 		last, lastC := name[len(parent(name)):], c[len(parent(c)):]
 		if moved := distance(strings.TrimLeft(last, ".["), strings.TrimLeft(lastC, ".[")) + 1; moved < d {

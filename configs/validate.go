@@ -88,7 +88,8 @@ func (v *validation) listeners(list []Listener) {
 			}
 		}
 		if !l.Anonymous() && !l.loopback() {
-			v.add(key+"allow_anonymous", "false is not allowed for %s, which is not loopback: there is no authentication yet, so nobody could connect; write allow_anonymous: true to let everyone in, or listen on 127.0.0.1", l.Address)
+			v.add(key+"allow_anonymous", "false lets nobody in at %s, which is not loopback, since there is no authentication yet; allowed: true, which lets everyone in, or an address such as 127.0.0.1:1883", l.Address)
+			v.problems[len(v.problems)-1].blame = key + "address"
 		}
 	}
 }
