@@ -1,0 +1,96 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/troupemq/troupe/configs"
+)
+
+// The exit codes, as the help of the root command tells them.
+const (
+	exitDone    = 0
+	exitFailure = 1 // it was tried and went wrong: a busy port, say
+	exitUsage   = 2 // a command, flag or configuration that is not allowed: nothing was tried
+)
+
+// run runs one command line and gives its exit code. An error is one line.
+func run(args []string, stdout io.Writer, stderr *os.File) int {
+	root := newRoot(stderr)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	if err == nil {
+		return exitDone
+	}
+	text := strings.TrimPrefix(err.Error(), "troupe: ") // errors of package troupe have it
+	fmt.Fprintln(stderr, "troupe: "+strings.ReplaceAll(text, "\n", "\ntroupe: "))
+	var wrong usageError
+	var problems configs.Problems
+	if errors.As(err, &wrong) || errors.As(err, &problems) {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+func newRoot(stderr *os.File) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "troupe",
+		Short: "An MQTT broker",
+		Long: `TroupeMQ is a broker for MQTT 3.1, 3.1.1 and 5.0.
+
+Exit codes: 0 done; 1 failed, as with a port that is taken; 2 a command, flag or
+configuration that is not allowed.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          knownCommand,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(newServe(stderr), newCheck(), newConfig(), newVersion())
+	return root
+}
+
+// usageError is a command line that is not allowed.
+type usageError struct{ error }
+
+// knownCommand refuses arguments of a command that only has commands below it.
+func knownCommand(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "; run " + c.CommandPath() + " --help"
+	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = "; did you mean " + near[0] + "?"
+	}
+	return usageError{fmt.Errorf("unknown command %q%s", args[0], hint)}
+}
+
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return usageError{fmt.Errorf("%s takes no arguments, only flags: %q", c.CommandPath(), args[0])}
+}
+
+// configuration is a command's way to the configuration: its flags, the
+// environment, the file that -c names.
+type configuration struct{ file string }
+
+func (f *configuration) addFlags(c *cobra.Command) {
+	c.Flags().StringVarP(&f.file, "config", "c", "", "configuration `file`: .yaml, .yml, .toml or .json")
+	configs.AddFlags(c.Flags())
+}
+
+func (f *configuration) load(c *cobra.Command) (configs.Config, configs.Sources, error) {
+	if f.file == "" && c.Flags().Changed("config") {
+		return configs.Config{}, nil, usageError{errors.New("--config names no file")}
+	}
+	return configs.Load(configs.Inputs{File: f.file, Environ: os.Environ(), Flags: c.Flags()})
+}
