@@ -1,0 +1,238 @@
+package session
+
+import "github.com/troupemq/troupe/protocol/packet"
+
+// Terms are what a Session's Subscriptions say about a message that matches them. They are immutable,
+// and shared between messages and between Sessions.
+type Terms struct {
+	QoS               packet.QoS // the highest granted among the Subscriptions that match [MQTT-3.3.4-2]
+	RetainAsPublished bool
+	IDs               []uint32 // Subscription Identifiers of all Subscriptions that match [MQTT-3.3.4-3]
+	Shared            string   // `$share/name/filter` when the message came by a Shared Subscription
+	Retained          bool     // a Retained Message that a new Subscription asked for
+}
+
+// retain is the RETAIN flag to send [MQTT-3.3.1-8] [MQTT-3.3.1-12] [MQTT-3.3.1-13].
+func (t *Terms) retain(r *packet.Run) bool { return t.Retained || t.RetainAsPublished && r.Retain }
+
+// Deliver takes messages for the Client: they are written, or wait, or are dropped as the limits say.
+// r and t are kept and must not change.
+func (s *Session) Deliver(r *packet.Run, t *Terms, now int64, out *Output) {
+	if s.replay.supersedes(r, t) {
+		return
+	}
+	qos := min(r.QoS, t.QoS)
+	switch {
+	case expired(r, now, now):
+		out.Counts.DroppedExpired += uint64(r.Count)
+	case s.state == ended:
+		if t.Shared != "" && qos > packet.QoS0 {
+			out.Redistribute = append(out.Redistribute, Redistribution{t.Shared, r})
+		}
+	case qos == packet.QoS0:
+		switch {
+		case s.state != attached:
+			out.Counts.DroppedOffline += uint64(r.Count)
+		case s.congested || s.qos0.front() != nil:
+			s.enqueueQoS0(r, t, now, out)
+		default:
+			s.send(r, t, 0, r.Count, packet.QoS0, now, now, out)
+		}
+	default:
+		offset, left := 0, r.Count
+		if s.open() && s.queue.front() == nil && s.settled() {
+			if n := min(left, s.room()); n > 0 {
+				offset = s.send(r, t, 0, n, qos, now, now, out)
+				left -= n
+			}
+		}
+		if left > 0 {
+			s.enqueue(r, t, offset, left, now, out)
+		}
+	}
+}
+
+// send writes n frames of r, which the Session got at since, from offset on and returns the offset behind them. The window has room.
+func (s *Session) send(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since, now int64, out *Output) int {
+	if qos > packet.QoS0 && s.out == nil {
+		s.out = newWindow(s.nextID)
+		s.age(now)
+	}
+	plain := !r.HasExpiry && r.LargestAs(s.version, qos > packet.QoS0) <= int(s.maxPacket) &&
+		(s.version < packet.V5 || s.aliasMax == 0 && len(t.IDs) == 0)
+	if plain {
+		frames := r.As(s.version, qos > packet.QoS0)
+		if offset == 0 || sameBytes(frames, r.Frames) {
+			return s.sendBulk(r, frames, t, offset, n, qos, since, out)
+		}
+	}
+	return s.sendEach(r, t, offset, n, qos, since, now, out)
+}
+
+// sendBulk copies frames, which are those of r in the layout of this Client, in one go and patches
+// what is the Client's own: flags and Packet Identifiers.
+func (s *Session) sendBulk(r *packet.Run, frames []byte, t *Terms, offset, n int, qos packet.QoS, since int64, out *Output) int {
+	first := byte(packet.TypePublish)<<4 | byte(qos)<<1
+	if t.retain(r) {
+		first |= 1
+	}
+	start := len(out.Packets)
+	if qos == packet.QoS0 {
+		out.Packets = append(out.Packets, frames...)
+		if frames[0] != first {
+			for at := start; at < len(out.Packets); at += frameSize(out.Packets[at:]) {
+				out.Packets[at] = first
+			}
+		}
+		s.count(out, r.Count, len(frames))
+		return len(r.Frames)
+	}
+	end, origin := offset, offset
+	same := sameBytes(frames, r.Frames)
+	if n == r.Count {
+		end = len(frames)
+	} else {
+		for range n {
+			end += frameSize(frames[end:])
+		}
+	}
+	out.Packets = append(out.Packets, frames[offset:end]...)
+	sent := out.Packets[start:]
+	idAt := 2 + len(r.Topic)
+	for at := 0; at < len(sent); {
+		header, size := frameParts(sent[at:])
+		sent[at] = first
+		id := at + header + idAt
+		sent[id], sent[id+1] = byte(s.nextID>>8), byte(s.nextID)
+		s.nextID = following(s.nextID)
+		s.out.push(r, t, uint32(origin), qos, since)
+		at += size
+		if same {
+			origin += size
+		} else {
+			origin += frameSize(r.Frames[origin:])
+		}
+	}
+	s.count(out, n, len(sent))
+	return origin
+}
+
+// sendEach writes frame by frame, each with what this Client has of its own.
+func (s *Session) sendEach(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since, now int64, out *Output) int {
+	for range n {
+		size := frameSize(r.Frames[offset:])
+		f := flight{run: r, terms: t, at: since, offset: uint32(offset)}
+		if s.appendFlight(&f, qos, s.nextID, false, now, out) && qos > packet.QoS0 {
+			s.out.push(r, t, uint32(offset), qos, since)
+			s.nextID = following(s.nextID)
+		}
+		offset += size
+	}
+	return offset
+}
+
+// appendFlight writes one PUBLISH. It returns false if the packet is too large for the Client: then
+// nothing is written and the message counts as sent [MQTT-3.1.2-24] [MQTT-3.1.2-25].
+func (s *Session) appendFlight(f *flight, qos packet.QoS, id uint16, dup bool, now int64, out *Output) bool {
+	r, t := f.run, f.terms
+	frame := r.Frames[f.offset:]
+	var p packet.Publish
+	if p.Decode(frame[:frameSize(frame)], r.Version) != nil {
+		out.Counts.DroppedBroken++
+		return false
+	}
+	p.QoS, p.PacketID, p.Dup, p.Retain = qos, id, dup, t.retain(r)
+	if qos == packet.QoS0 {
+		p.PacketID = 0
+	}
+	start := len(out.Packets)
+	alias, fresh := uint16(0), false
+	if s.version == packet.V5 {
+		p.SubscriptionIDs = t.IDs
+		p.MessageExpiry = remaining(r, f.at, now)
+		if alias, fresh = s.aliasFor(p.Topic); alias != 0 {
+			p.TopicAlias = alias
+			if !fresh {
+				p.Topic = nil
+			}
+		}
+	}
+	out.Packets = p.Append(out.Packets, s.version)
+	if fresh && len(out.Packets)-start > int(s.maxPacket) {
+		s.aliases.forget(alias)
+		out.Packets = out.Packets[:start]
+		p.TopicAlias = 0
+		out.Packets = p.Append(out.Packets, s.version)
+	}
+	if len(out.Packets)-start > int(s.maxPacket) {
+		out.Packets = out.Packets[:start]
+		out.Counts.DroppedTooLarge++
+		return false
+	}
+	s.count(out, 1, len(out.Packets)-start)
+	return true
+}
+
+func (s *Session) count(out *Output, messages, bytes int) {
+	out.Counts.PublishSent += uint64(messages)
+	out.Counts.PublishSentBytes += uint64(bytes)
+}
+
+// drain writes what waits, as far as window and connection allow: first what was in flight before
+// the Client came back, then both queues in the order in which they were filled. QoS 0 does not
+// wait for the window.
+func (s *Session) drain(now int64, out *Output) {
+	if !s.open() {
+		return
+	}
+	s.resend(now, out)
+	for {
+		e, q := s.queue.front(), s.queue
+		if e != nil && !s.lapsed(e, now) && (s.room() == 0 || !s.settled()) {
+			e = nil
+		}
+		if f := s.qos0.front(); f != nil && (e == nil || f.order < e.order) {
+			e, q = f, s.qos0
+		}
+		if e == nil {
+			return
+		}
+		switch {
+		case expired(e.run, e.at, now):
+			out.Counts.DroppedExpired += uint64(q.pop())
+		case s.lapsed(e, now):
+			out.Counts.DroppedAged += uint64(q.pop())
+		default:
+			n, qos := int(e.left), min(e.run.QoS, e.terms.QoS)
+			if qos > packet.QoS0 {
+				n = min(n, s.room())
+			}
+			next := s.send(e.run, e.terms, int(e.offset), n, qos, e.at, now, out)
+			q.advance(n, uint32(next)-e.offset)
+		}
+	}
+}
+
+// sameBytes tells whether two slices are the same memory.
+func sameBytes(a, b []byte) bool { return len(a) == len(b) && &a[0] == &b[0] }
+
+// frameParts gives the bytes of the fixed header and of the whole frame that b begins with.
+func frameParts(b []byte) (header, size int) {
+	if b[1] < 0x80 {
+		return 2, 2 + int(b[1])
+	}
+	length, shift := int(b[1]&0x7f), 7
+	for header = 2; ; header++ {
+		c := b[header]
+		length |= int(c&0x7f) << shift
+		if c < 0x80 {
+			return header + 1, header + 1 + length
+		}
+		shift += 7
+	}
+}
+
+func frameSize(b []byte) int {
+	_, size := frameParts(b)
+	return size
+}

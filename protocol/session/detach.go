@@ -1,0 +1,123 @@
+package session
+
+import "github.com/troupemq/troupe/protocol/packet"
+
+// Detach tells that the Network Connection is gone, for whatever cause. The Will is published or
+// waits; the Session waits for its Client until it expires, and is over at once when its Session
+// Expiry Interval is 0. So is that of a Client that another connection takes over: then
+// the host looks at Ended and attaches the newcomer to a new Session.
+func (s *Session) Detach(now int64, out *Output) {
+	if s.state == away || s.state == ended {
+		return
+	}
+	s.leave(out)
+	s.leaveWill(now, out)
+	switch s.expiry {
+	case 0:
+		s.finish(now, out)
+	case NoExpiry:
+	default:
+		s.endAt = now + int64(s.expiry)*1000
+	}
+}
+
+// leave drops what belongs to the connection, and makes the rest fit to stay for long.
+func (s *Session) leave(out *Output) {
+	s.state = away
+	s.congested = false
+	s.aliases, s.auth = nil, nil
+	s.aliasMax = 0
+	for s.qos0.front() != nil {
+		out.Counts.DroppedOffline += uint64(s.qos0.pop())
+	}
+	s.qos0 = nil
+	for i := range s.pending {
+		s.pending[i].stale = true
+	}
+	if s.in != nil {
+		s.in.disconnect()
+	}
+	if w := s.out; w != nil {
+		for p := w.head; p != w.tail; p++ {
+			w.at(p).flags |= flagOld
+		}
+	}
+	s.compact()
+	s.ageAt = 0
+}
+
+// End ends the Session at once: Clean Start by another connection (0x8E), or the administrator. A
+// connected Client is told code. The Will is published [MQTT-3.1.2-8], subscriptions are given up, and messages of
+// Shared Subscriptions handed back.
+func (s *Session) End(code packet.ReasonCode, now int64, out *Output) {
+	if s.state == ended {
+		return
+	}
+	s.Disconnect(code, now, out)
+	s.leave(out)
+	s.finish(now, out)
+}
+
+// finish ends a Session without a connection.
+func (s *Session) finish(now int64, out *Output) {
+	s.publishWill(now, out)
+	if n := len(s.subs.list); n > 0 {
+		filters := make([]string, n)
+		for i := range s.subs.list {
+			filters[i] = s.subs.list[i].Filter
+		}
+		out.Unsubscribe = append(out.Unsubscribe, UnsubscribeRequest{Filters: filters})
+	}
+	s.redistribute(now, out)
+	*s = Session{clientID: s.clientID, limits: s.limits, state: ended, nextID: 1}
+	out.Ended = true
+}
+
+// redistribute hands back what others of a Shared Subscription may get: QoS 1 that is not
+// acknowledged, and all that was not sent. QoS 2 that was sent is not [MQTT-4.8.2-5].
+func (s *Session) redistribute(now int64, out *Output) {
+	give := func(filter string, r *packet.Run, since int64) {
+		switch {
+		case filter == "":
+			return
+		case expired(r, since, now):
+			out.Counts.DroppedExpired++
+			return
+		case r.HasExpiry && r.Deadline == 0:
+			r = r.WithExpiry(remaining(r, since, now))
+		}
+		out.Redistribute = append(out.Redistribute, Redistribution{filter, r})
+	}
+	if w := s.out; w != nil {
+		for p := w.head; p != w.tail; p++ {
+			if f := w.at(p); f.step == puback {
+				give(f.terms.Shared, part(f.run, int(f.offset), 1), f.at)
+			}
+		}
+	}
+	if q := s.queue; q != nil {
+		for i := range q.n {
+			e := q.index(i)
+			give(e.terms.Shared, part(e.run, int(e.offset), int(e.left)), e.at)
+		}
+	}
+}
+
+// part is n frames of r from offset on, as a Run.
+func part(r *packet.Run, offset, n int) *packet.Run {
+	if n == r.Count {
+		return r
+	}
+	end, largest := offset, 0
+	for range n {
+		size := frameSize(r.Frames[end:])
+		largest = max(largest, size)
+		end += size
+	}
+	header, _ := frameParts(r.Frames[offset:])
+	name := offset + header + 2
+	return &packet.Run{
+		Frames: r.Frames[offset:end:end], Count: n, Version: r.Version, QoS: r.QoS, Retain: r.Retain,
+		Topic: r.Frames[name : name+len(r.Topic)], Largest: largest, Slab: r.Slab,
+	}
+}

@@ -1,0 +1,62 @@
+package session
+
+import "github.com/troupemq/troupe/protocol/packet"
+
+// NoExpiry is the Session Expiry Interval of a Session that does not expire (section 3.1.2.11.2).
+const NoExpiry = 0xFFFFFFFF
+
+// Limits are what a Server allows a Session. They are shared by many Sessions and must not change.
+type Limits struct {
+	ReceiveMaximum    uint16 // QoS 1 and 2 messages a Client may have unacknowledged towards us; 0: 65,535
+	MaxInflight       uint16 // messages we have unacknowledged towards a Client, at most its own Receive Maximum; 0: 65,535
+	TopicAliasMaximum uint16 // aliases a Client may set, and the most that we set towards it; 0: none
+	MaxPacketSize     uint32 // bytes of the largest packet a Client may send; 0: what the protocol can carry
+
+	MaxQoS          packet.QoS // the highest QoS a Client may publish with, and the highest granted
+	RetainAvailable bool       // whether RETAIN may be set
+
+	ServerKeepAlive uint16 // seconds, imposed on every Client of version 5; 0: the Client's own
+	ExpiryMaximum   uint32 // seconds a Session outlives its connection at most; NoExpiry: no bound
+	TopicLevels     int    // levels of a Topic Name or Topic Filter at most; 0: no bound
+
+	Queue QueueLimits
+}
+
+// QueueLimits bound what waits for a Client that is away or slow.
+type QueueLimits struct {
+	Messages  int   // 0: no bound
+	Bytes     int64 // bytes of PUBLISH frames; 0: no bound
+	Age       int64 // milliseconds; what waited longer is dropped; 0: no bound
+	Overflow  Overflow
+	QoS0Bytes int64 // bytes of QoS 0 frames that wait for a congested connection; 0: none wait
+}
+
+// Overflow says what gives way when a queue is at its bound.
+type Overflow uint8
+
+const (
+	// DropOldest drops what waited longest.
+	DropOldest Overflow = iota
+	// DropNewest drops what arrives.
+	DropNewest
+	// Reject asks the host to look at Full before it routes and to answer the publisher with
+	// Quota exceeded. What arrives all the same is taken up to twice the bound, then dropped.
+	Reject
+)
+
+func (l *Limits) receiveMaximum() int {
+	if l.ReceiveMaximum == 0 {
+		return 65535
+	}
+	return int(l.ReceiveMaximum)
+}
+
+func (l *Limits) maxInflight() int {
+	if l.MaxInflight == 0 {
+		return 65535
+	}
+	return int(l.MaxInflight)
+}
+
+// expiry caps a Session Expiry Interval, in seconds.
+func (l *Limits) expiry(wanted uint32) uint32 { return min(wanted, l.ExpiryMaximum) }

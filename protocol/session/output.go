@@ -1,0 +1,117 @@
+package session
+
+import (
+	"github.com/troupemq/troupe/protocol/packet"
+)
+
+// Output collects what one or more calls want done. The caller owns and reuses it: everything is
+// appended to, in order, and nothing is ever read back.
+type Output struct {
+	Packets      []byte               // frames to the Client
+	Publish      []*packet.Run        // Application Messages to route, Wills too; answer those with QoS 1 and 2 with Acknowledge
+	Subscribe    []SubscribeRequest   // Topic Filters to register; answer each with Subscribed
+	Unsubscribe  []UnsubscribeRequest // Topic Filters to forget; answer with Unsubscribed unless the Packet Identifier is 0
+	Redistribute []Redistribution     // messages of Shared Subscriptions that this ended Session will not deliver
+	Authenticate *AuthStep            // AUTH data to be judged; answer with Authenticated
+	Close        *Close               // the Network Connection is to be closed once Packets are written
+	Ended        bool                 // the Session is over: forget it
+	Counts       Counts
+}
+
+// Reset empties o and keeps the buffer of Packets. The slice of Publish is not reused, because who
+// routes shares it out.
+func (o *Output) Reset() { *o = Output{Packets: o.Packets[:0]} }
+
+// Close says why a Network Connection is to be closed.
+type Close struct {
+	Code     packet.ReasonCode // what the Client was told, or told us
+	Err      error             // the violation, nil when there was none
+	ByClient bool              // the Client sent DISCONNECT
+}
+
+// SubscribeRequest is one SUBSCRIBE packet, without the Topic Filters that were refused at once.
+type SubscribeRequest struct {
+	PacketID      uint16
+	Subscriptions []Subscription
+	Codes         []packet.ReasonCode // the QoS to grant for each, for the host to overwrite or to hand back as they are
+}
+
+// Subscription is a Topic Filter as a Client holds it.
+type Subscription struct {
+	Filter  string                     // with `$share/name/` when it is shared
+	Options packet.SubscriptionOptions // QoS is the granted one
+	ID      uint32                     // Subscription Identifier, 0: none
+	Shared  bool
+
+	// Replay says that the Retained Messages that match are wanted now. It follows from
+	// Retain Handling and from whether the Subscription is new, and holds in a SubscribeRequest only.
+	Replay bool
+
+	change uint32 // which change of the table made it
+}
+
+// UnsubscribeRequest is one UNSUBSCRIBE packet, or with Packet Identifier 0 the end of the Session.
+// It holds the Topic Filters that existed.
+type UnsubscribeRequest struct {
+	PacketID uint16
+	Filters  []string
+}
+
+// Redistribution is a message of a Shared Subscription that may go to another of its Sessions.
+type Redistribution struct {
+	Filter string // `$share/name/filter`
+	Run    *packet.Run
+}
+
+// AuthStep is a step of an exchange of AUTH packets (section 4.12) that the host has to judge. Data is
+// a view into the received frame.
+type AuthStep struct {
+	Method string
+	Data   []byte
+	Again  bool // re-authentication of a connected Client
+	First  bool // the step that begins the exchange
+}
+
+// AuthResult is the host's answer to an AuthStep.
+type AuthResult struct {
+	Code   packet.ReasonCode // Success, ContinueAuthentication, or an error
+	Data   []byte            // Authentication Data for the Client
+	Reason string            // a Reason String, sent if the Client wants such
+}
+
+// Counts are what calls did, to be summed by the caller. Messages are Application Messages per receiver.
+type Counts struct {
+	Packets              uint64 // Control Packets received
+	PublishReceived      uint64 // PUBLISH packets taken in, duplicates not counted
+	PublishReceivedBytes uint64 // of their frames
+	PublishSent          uint64 // PUBLISH packets written, resent ones too
+	PublishSentBytes     uint64
+	Redelivered          uint64 // of the sent ones, those resent after a reconnect
+
+	DroppedCongested uint64 // QoS 0 for a Client whose connection takes no more
+	DroppedOffline   uint64 // QoS 0 for a Client that is away
+	DroppedQueueFull uint64 // QoS 1 and 2 at the bound of the queue
+	DroppedExpired   uint64 // Message Expiry Interval passed
+	DroppedAged      uint64 // waited longer than the queue's Age
+	DroppedTooLarge  uint64 // above the Client's Maximum Packet Size [MQTT-3.1.2-25]
+	DroppedInvalid   uint64 // a QoS 0 PUBLISH with a Topic Name that is not accepted
+	DroppedBroken    uint64 // entries that Recover found damaged
+}
+
+// Add sums.
+func (c *Counts) Add(d *Counts) {
+	c.Packets += d.Packets
+	c.PublishReceived += d.PublishReceived
+	c.PublishReceivedBytes += d.PublishReceivedBytes
+	c.PublishSent += d.PublishSent
+	c.PublishSentBytes += d.PublishSentBytes
+	c.Redelivered += d.Redelivered
+	c.DroppedCongested += d.DroppedCongested
+	c.DroppedOffline += d.DroppedOffline
+	c.DroppedQueueFull += d.DroppedQueueFull
+	c.DroppedExpired += d.DroppedExpired
+	c.DroppedAged += d.DroppedAged
+	c.DroppedTooLarge += d.DroppedTooLarge
+	c.DroppedInvalid += d.DroppedInvalid
+	c.DroppedBroken += d.DroppedBroken
+}

@@ -1,0 +1,195 @@
+package session
+
+import "github.com/troupemq/troupe/protocol/packet"
+
+// queue holds what waits to be sent, in a ring that grows.
+//
+// Invariants: messages and bytes are the sums over the entries; the last young entries may pin more
+// memory than their own.
+type queue struct {
+	ring     []queued // length 0 or a power of two
+	head, n  int
+	messages int
+	bytes    int64
+	young    int
+	deadline int64 // Unix ms, not later than the earliest at which a message expires; 0: none does
+}
+
+// queued is the last frames of a Run that wait.
+type queued struct {
+	run    *packet.Run
+	terms  *Terms
+	at     int64  // Unix ms when it began to wait
+	order  uint64 // among all that wait for this Client
+	offset uint32 // of the first frame that waits
+	end    uint32 // behind the last
+	left   uint32 // frames
+}
+
+func (q *queue) front() *queued {
+	if q == nil || q.n == 0 {
+		return nil
+	}
+	return &q.ring[q.head]
+}
+
+func (q *queue) index(i int) *queued { return &q.ring[(q.head+i)&(len(q.ring)-1)] }
+
+func (q *queue) push(e queued) {
+	if q.n == len(q.ring) {
+		bigger := make([]queued, max(8, 2*len(q.ring)))
+		for i := range q.n {
+			bigger[i] = *q.index(i)
+		}
+		q.ring, q.head = bigger, 0
+	}
+	q.n++
+	*q.index(q.n - 1) = e
+	q.young++
+	q.messages += int(e.left)
+	q.bytes += int64(e.end - e.offset)
+	if e.run.HasExpiry {
+		if due := due(e.run, e.at); q.deadline == 0 || due < q.deadline {
+			q.deadline = due
+		}
+	}
+}
+
+// advance takes n frames, of so many bytes, from the front.
+func (q *queue) advance(n int, bytes uint32) {
+	e := q.front()
+	e.offset += bytes
+	e.left -= uint32(n)
+	q.messages -= n
+	q.bytes -= int64(bytes)
+	if e.left == 0 {
+		q.shift()
+	}
+}
+
+// pop takes the whole front and returns how many frames that was.
+func (q *queue) pop() int {
+	e := q.front()
+	n := int(e.left)
+	q.messages -= n
+	q.bytes -= int64(e.end - e.offset)
+	q.shift()
+	return n
+}
+
+func (q *queue) shift() {
+	*q.front() = queued{}
+	q.head = (q.head + 1) & (len(q.ring) - 1)
+	q.n--
+	q.young = min(q.young, q.n)
+	if q.n == 0 {
+		q.deadline = 0
+	}
+}
+
+// own makes the entries that may pin a receive buffer hold just their own bytes.
+func (q *queue) own() {
+	if q == nil {
+		return
+	}
+	for i := q.n - q.young; i < q.n; i++ {
+		e := q.index(i)
+		e.run = e.run.Owned()
+	}
+	q.young = 0
+}
+
+// purge drops what expired and returns how many messages that were.
+func (q *queue) purge(now int64) int {
+	if q.deadline == 0 || now < q.deadline {
+		return 0
+	}
+	all, dropped := *q, 0
+	q.head, q.n, q.messages, q.bytes, q.young, q.deadline = 0, 0, 0, 0, 0, 0
+	q.ring = make([]queued, len(all.ring))
+	for i := range all.n {
+		if e := all.index(i); expired(e.run, e.at, now) {
+			dropped += int(e.left)
+		} else {
+			q.push(*e)
+		}
+	}
+	q.young = min(all.young, q.n)
+	return dropped
+}
+
+// enqueue lets the frames of r from offset on wait, QoS 1 and 2, within the bounds of the queue.
+func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, out *Output) {
+	if s.queue == nil {
+		s.queue = &queue{}
+	}
+	q, l := s.queue, &s.limits.Queue
+	messages, bytes := l.Messages, l.Bytes
+	if l.Overflow == Reject {
+		// The host was told by Full and may have routed what was on its way.
+		messages, bytes = 2*messages, 2*bytes
+	}
+	e := queued{run: r, terms: t, at: now, offset: uint32(offset), end: uint32(len(r.Frames)), left: uint32(left)}
+	over := func() bool {
+		return messages > 0 && q.messages+int(e.left) > messages || bytes > 0 && q.bytes+int64(e.end-e.offset) > bytes
+	}
+	if over() {
+		out.Counts.DroppedExpired += uint64(q.purge(now))
+	}
+	if l.Overflow != DropOldest && over() {
+		e.left, e.end = 0, e.offset
+		for {
+			size := uint32(frameSize(r.Frames[e.end:]))
+			e.left++
+			e.end += size
+			if over() {
+				e.left--
+				e.end -= size
+				break
+			}
+		}
+		out.Counts.DroppedQueueFull += uint64(left) - uint64(e.left)
+	}
+	for e.left > 0 && over() {
+		out.Counts.DroppedQueueFull++
+		if f := q.front(); f != nil {
+			q.advance(1, uint32(frameSize(f.run.Frames[f.offset:])))
+			continue
+		}
+		e.offset += uint32(frameSize(r.Frames[e.offset:]))
+		e.left--
+	}
+	if e.left == 0 {
+		return
+	}
+	s.wait(q, e, now)
+}
+
+// enqueueQoS0 lets r wait until the connection takes more.
+func (s *Session) enqueueQoS0(r *packet.Run, t *Terms, now int64, out *Output) {
+	l := &s.limits.Queue
+	size := int64(len(r.Frames))
+	if s.qos0 == nil {
+		s.qos0 = &queue{}
+	}
+	if l.Overflow == DropOldest && size <= l.QoS0Bytes {
+		for s.qos0.bytes+size > l.QoS0Bytes {
+			out.Counts.DroppedCongested += uint64(s.qos0.pop())
+		}
+	}
+	if s.qos0.bytes+size > l.QoS0Bytes {
+		out.Counts.DroppedCongested += uint64(r.Count)
+		return
+	}
+	s.wait(s.qos0, queued{run: r, terms: t, at: now, end: uint32(len(r.Frames)), left: uint32(r.Count)}, now)
+}
+
+func (s *Session) wait(q *queue, e queued, now int64) {
+	s.order++
+	e.order = s.order
+	q.push(e)
+	if s.state != attached {
+		q.own()
+	}
+	s.age(now)
+}

@@ -1,0 +1,104 @@
+package session
+
+// Recover puts a Session in order whose actor failed in the middle of a call, as after a lost
+// connection: what is broken is dropped and counted, sums are made anew, then Detach.
+func (s *Session) Recover(now int64, out *Output) {
+	if s.state == ended {
+		return
+	}
+	if s.nextID == 0 {
+		s.nextID = 1
+	}
+	s.out = s.out.repair(out)
+	s.queue = s.queue.repair(out)
+	s.qos0 = s.qos0.repair(out)
+	if s.in != nil {
+		s.in.repair()
+	}
+	s.subs.repair()
+	if s.state == away && s.endAt != 0 {
+		s.leave(out) // it had left: what it waits for stays
+		return
+	}
+	if s.known {
+		s.state = closing // it may have been about to leave
+	}
+	s.Detach(now, out)
+}
+
+func (w *window) repair(out *Output) *window {
+	if w == nil {
+		return nil
+	}
+	if span := w.tail - w.head; span > spanMax || int(span) > len(w.ring) || w.headID == 0 {
+		out.Counts.DroppedBroken += uint64(max(0, w.used))
+		return nil
+	}
+	w.used, w.counted = 0, 0
+	for p := w.head; p != w.tail; p++ {
+		f := w.at(p)
+		lost := f.step > pubcomp || (f.step == puback || f.step == pubrec) &&
+			(f.run == nil || f.terms == nil || int(f.offset) >= len(f.run.Frames))
+		if lost {
+			out.Counts.DroppedBroken++
+			*f = flight{}
+		}
+		if f.step != free {
+			w.used++
+			f.flags &^= flagSent
+		}
+	}
+	for w.head != w.tail && w.at(w.head).step == free {
+		w.head++
+		w.headID = following(w.headID)
+	}
+	w.resend = w.head
+	return w
+}
+
+func (q *queue) repair(out *Output) *queue {
+	if q == nil {
+		return nil
+	}
+	if q.n < 0 || q.n > len(q.ring) || q.head < 0 || q.head >= max(1, len(q.ring)) || len(q.ring)&(len(q.ring)-1) != 0 {
+		out.Counts.DroppedBroken += uint64(max(0, q.messages))
+		return nil
+	}
+	sound := &queue{}
+	for i := range q.n {
+		e := *q.index(i)
+		if e.run == nil || e.terms == nil || e.left == 0 || e.offset >= e.end || int(e.end) > len(e.run.Frames) {
+			out.Counts.DroppedBroken += uint64(max(1, e.left))
+			continue
+		}
+		sound.push(e)
+	}
+	return sound
+}
+
+func (in *inbound) repair() {
+	in.first = min(max(0, in.first), len(in.routing))
+	for len(in.routing) > in.first && in.routing[len(in.routing)-1].run == nil {
+		in.routing = in.routing[:len(in.routing)-1]
+	}
+	kept := in.routing[:0]
+	for _, r := range in.routing[in.first:] {
+		if r.run != nil {
+			kept = append(kept, r)
+		}
+	}
+	clear(in.routing[len(kept):])
+	in.routing, in.first = kept, 0
+	in.ids.used = 0
+	in.ids.each(func(*uint32) { in.ids.used++ })
+}
+
+func (t *subscriptions) repair() {
+	list := t.list
+	*t = subscriptions{}
+	for _, s := range list {
+		if s.Filter != "" {
+			t.put(s)
+		}
+	}
+}
