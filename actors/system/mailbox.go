@@ -211,6 +211,7 @@ func (m *Mailbox) look(q *queue, budget int) (step, any) {
 			m.suspended = true
 		case *actor.ResumeMailbox:
 			m.suspended = false
+			q.ran = true // what it gathered before it failed
 		case *actor.Restart:
 			if m.life != alive {
 				continue // protoactor would bring it back to life
@@ -264,7 +265,7 @@ func (m *Mailbox) takeUser(q *queue) bool {
 
 // pending reports whether there is anything that may be handled now.
 func (m *Mailbox) pending(q *queue) bool {
-	return len(q.system) > 0 || q.urgentNext < len(q.urgent) || !m.suspended && (q.left > 0 || len(q.user) > 0 || q.ran)
+	return len(q.system) > 0 || q.urgentNext < len(q.urgent) || !m.suspended && (q.left > 0 || len(q.user) > 0)
 }
 
 // handle passes a system message to protoactor, and notices when the actor has ended.

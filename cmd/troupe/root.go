@@ -17,6 +17,7 @@ const (
 	exitDone    = 0
 	exitFailure = 1 // it was tried and went wrong: a busy port, say
 	exitUsage   = 2 // a command, flag or configuration that is not allowed: nothing was tried
+	exitCut     = 3 // a second signal ended the shutdown before it was complete
 )
 
 // run runs one command line and gives its exit code. An error is one line.
@@ -36,6 +37,9 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	if errors.As(err, &wrong) || errors.As(err, &problems) {
 		return exitUsage
 	}
+	if errors.Is(err, errInterrupted) {
+		return exitCut
+	}
 	return exitFailure
 }
 
@@ -46,7 +50,8 @@ func newRoot(stderr *os.File) *cobra.Command {
 		Long: `TroupeMQ is a broker for MQTT 3.1, 3.1.1 and 5.0.
 
 Exit codes: 0 done; 1 failed, as with a port that is taken; 2 a command, flag or
-configuration that is not allowed.`,
+configuration that is not allowed; 3 ended by a second signal before the
+shutdown was complete.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          knownCommand,

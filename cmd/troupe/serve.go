@@ -3,21 +3,32 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/troupemq/troupe"
 	"github.com/troupemq/troupe/configs"
 )
+
+// errInterrupted is a shutdown that a second signal cut short.
+var errInterrupted = errors.New("ended at once by a second signal; what waited for connected clients was not all delivered")
 
 func newServe(stderr *os.File) *cobra.Command {
 	var from configuration
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the broker",
-		Args:  noArguments,
+		Long: `Run the broker until SIGINT or SIGTERM. It then accepts no more connections,
+delivers what waits for connected clients for at most shutdown.grace_period,
+tells them that it is shutting down, and ends with exit code 0. A second signal
+ends it at once, with exit code 3.`,
+		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			config, _, err := from.load(c)
 			if err != nil {
@@ -36,6 +47,43 @@ func newServe(stderr *os.File) *cobra.Command {
 
 // serve runs one instance until a signal ends it. It prints to out where it
 // listens and where it keeps data.
-func serve(_ context.Context, _ configs.Config, _ *zap.Logger, _ io.Writer) error {
-	return errors.New("serve: this build holds no broker yet")
+func serve(ctx context.Context, config configs.Config, log *zap.Logger, out io.Writer) error {
+	// Before the start, so that no signal finds the default behaviour.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+
+	broker, err := troupe.New(troupe.WithConfig(config), troupe.WithLogger(log))
+	if err != nil {
+		return err
+	}
+	if err := broker.Start(ctx); err != nil {
+		return err
+	}
+	for _, l := range config.Listeners {
+		fmt.Fprintf(out, "troupe: listening on mqtt://%s\n", broker.Addr(l.Name))
+	}
+	fmt.Fprintf(out, "troupe: data directory %s; durability %s: sessions and retained messages live in memory and end with the process\n",
+		config.DataDir, config.Durability)
+
+	select {
+	case <-broker.Done():
+		return broker.Err()
+	case s := <-signals:
+		log.Info("shutting down", zap.Stringer("signal", s), zap.Stringer("grace_period", config.Shutdown.GracePeriod))
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-signals:
+			cancel(errInterrupted)
+		case <-broker.Done():
+		}
+	}()
+	if err := broker.Shutdown(ctx); err != nil {
+		return context.Cause(ctx)
+	}
+	log.Info("shut down")
+	return nil
 }

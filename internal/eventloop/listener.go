@@ -3,6 +3,7 @@ package eventloop
 import (
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,6 +20,7 @@ type Listener struct {
 	listener net.Listener
 	accept   func(net.Conn)
 	log      *zap.Logger
+	once     sync.Once // for closing
 	closing  chan struct{}
 	done     chan struct{}
 }
@@ -34,10 +36,13 @@ func Listen(listener net.Listener, log *zap.Logger, accept func(net.Conn)) *List
 // Addr is where it listens.
 func (l *Listener) Addr() net.Addr { return l.listener.Addr() }
 
-// Close stops listening and waits until the call of accept that is under way has returned. It must be called once.
-func (l *Listener) Close() error {
-	close(l.closing)
-	err := l.listener.Close()
+// Close stops listening and waits until the call of accept that is under way has returned.
+// A second Close does nothing but wait.
+func (l *Listener) Close() (err error) {
+	l.once.Do(func() {
+		close(l.closing)
+		err = l.listener.Close()
+	})
 	<-l.done
 	return err
 }

@@ -76,7 +76,7 @@ func (p *poller) poll() {
 
 // park waits until something is ready, the loop's next timer is due, or wake is called.
 func (p *poller) park(l *loop) {
-	if next := l.wheel.Next(); next != p.until {
+	if next := l.wheel.Next(); true {
 		var deadline time.Time
 		if next != 0 {
 			deadline = l.clock.at(next)
@@ -93,9 +93,10 @@ func (p *poller) park(l *loop) {
 
 // wake ends park, from any goroutine.
 func (p *poller) wake() {
-	one := [8]byte{7: 1} // whatever the byte order, it is not zero
-	_, _, _ = syscall.RawSyscall(unix.SYS_WRITE, uintptr(p.wakeup), uintptr(unsafe.Pointer(&one)), uintptr(len(one)))
+	_ = p.file.SetReadDeadline(past)
 }
+
+var past = time.Unix(1, 0)
 
 // dispatch tells the sockets what was collected, and shares the turn's read budget out among them.
 func (p *poller) dispatch(l *loop) {

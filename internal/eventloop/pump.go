@@ -2,6 +2,7 @@ package eventloop
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -25,15 +26,17 @@ type pump struct {
 	consumed  sync.Cond // of mu: the reader may go on
 	loop      Loop
 	wanted    Events
-	scheduled bool   // its Task is in the queue of a loop
+	scheduled bool   // its Task is in the queue of a loop, or runs
+	moved     bool   // that loop is the wrong one
+	reading   bool   // the reader was started
 	in        []byte // read and not yet taken
 	inErr     error  // why reading ended; given when `in` is empty
+	writing   bool   // the writer runs
 	out       []byte // taken and not yet in the writer's hands
-	writing   int    // bytes in the writer's hands; it runs while this is not 0
+	held      int    // bytes in the writer's hands
 	outErr    error  // why writing ended
-	hangup    bool   // both ways are at their end
-	told      bool   // Hangup was reported
-	started   bool   // the reader runs
+	hangup    bool   // the connection is broken
+	told      bool   // and that was reported
 	closed    bool
 }
 
@@ -98,10 +101,9 @@ func (p *pump) Write(b []byte) (int, error) {
 		return 0, p.outErr
 	}
 	n := min(len(b), p.room())
-	p.out = append(p.out, b[:n]...)
-	if n > 0 && p.writing == 0 {
-		p.handOver()
-		p.spawn(p.write)
+	if n > 0 {
+		p.out = append(p.out, b[:n]...)
+		p.startWriter()
 	}
 	if n < len(b) {
 		return n, ErrAgain
@@ -110,7 +112,15 @@ func (p *pump) Write(b []byte) (int, error) {
 }
 
 // room is how many bytes Write takes. mu is held.
-func (p *pump) room() int { return pumpWrite - len(p.out) - p.writing }
+func (p *pump) room() int { return pumpWrite - len(p.out) - p.held }
+
+// startWriter makes the writer run. mu is held.
+func (p *pump) startWriter() {
+	if !p.writing {
+		p.writing = true
+		p.spawn(p.write)
+	}
+}
 
 func (p *pump) Interest(read, write bool) {
 	p.mu.Lock()
@@ -125,8 +135,8 @@ func (p *pump) Interest(read, write bool) {
 	if write {
 		p.wanted |= Writable
 	}
-	if !p.started {
-		p.started = true
+	if !p.reading {
+		p.reading = true
 		p.spawn(p.read)
 	}
 	p.offer()
@@ -135,11 +145,12 @@ func (p *pump) Interest(read, write bool) {
 func (p *pump) Move(to Loop) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.moved = p.moved || p.scheduled && to != p.loop
 	p.loop = to
-	p.offer()
 }
 
-// Close leaves the connection to the goroutines: the reader ends at once, the writer when it has written what was taken.
+// Close leaves the connection to the goroutines: the reader ends at once, the writer when it has written what was taken. Even closing may
+// block, as TLS does.
 func (p *pump) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,20 +160,10 @@ func (p *pump) Close() error {
 	p.closed = true
 	p.in = nil
 	p.consumed.Signal()
-	if p.writing > 0 {
-		_ = p.conn.SetReadDeadline(time.Unix(1, 0))
-		_ = p.conn.SetWriteDeadline(time.Now().Add(linger))
-		return nil
-	}
-	return p.end()
-}
-
-// end closes the connection itself. mu is held, the writer does not run.
-func (p *pump) end() error {
-	p.group.mu.Lock()
-	delete(p.group.pumps, p)
-	p.group.mu.Unlock()
-	return p.conn.Close()
+	_ = p.conn.SetReadDeadline(time.Unix(1, 0))
+	_ = p.conn.SetWriteDeadline(time.Now().Add(linger))
+	p.startWriter()
+	return nil
 }
 
 func (p *pump) RemoteAddr() net.Addr { return p.conn.RemoteAddr() }
@@ -175,7 +176,7 @@ func (p *pump) read() {
 		n, err := p.conn.Read(buffer)
 		p.mu.Lock()
 		p.in, p.inErr = buffer[:n], err
-		p.hangup = p.hangup || err != nil && p.outErr != nil
+		p.hangup = p.hangup || err != nil && !errors.Is(err, io.EOF)
 		p.offer()
 		for len(p.in) > 0 && !p.closed {
 			p.consumed.Wait()
@@ -188,38 +189,31 @@ func (p *pump) read() {
 	}
 }
 
-// handOver gives what was taken to the writer. mu is held.
-func (p *pump) handOver() { p.writing = len(p.out) }
-
-// write is the writer's goroutine: it lives as long as there is something to write.
+// write is the writer's goroutine: it lives as long as there is something to write, and closes what is closed.
 func (p *pump) write() {
-	for {
-		p.mu.Lock()
-		p.handOver()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var spare []byte
+	for len(p.out) > 0 {
 		pending := p.out
-		p.out = nil
-		if p.writing == 0 {
-			if p.closed {
-				_ = p.end()
-			}
-			p.mu.Unlock()
-			return
-		}
+		p.out, p.held = spare[:0], len(pending)
 		p.mu.Unlock()
 		_, err := p.conn.Write(pending)
 		p.mu.Lock()
-		if err != nil && !errors.Is(err, net.ErrClosed) {
-			p.fail(err)
+		spare, p.held = pending, 0
+		if err != nil {
+			p.out, p.outErr, p.hangup = nil, err, true
 		}
 		p.offer()
-		p.mu.Unlock()
 	}
-}
-
-func (p *pump) fail(err error) {
-	p.outErr = err
 	p.out = nil
-	p.hangup = true
+	p.writing = false
+	if p.closed {
+		p.group.mu.Lock()
+		delete(p.group.pumps, p)
+		p.group.mu.Unlock()
+		_ = p.conn.Close()
+	}
 }
 
 // offer schedules the Task if there is something to report. mu is held.
@@ -248,15 +242,25 @@ func (p *pump) events() Events {
 	return events
 }
 
-// Run reports the events, on the loop's turn, and comes again behind the tasks that the handler has scheduled.
+// Run reports the events on the loop's turn. It comes again behind the tasks that the handler has scheduled.
 func (p *pump) Run() {
-	p.mu.Lock()
-	p.scheduled = false
-	events := p.events()
-	p.told = p.told || events&Hangup != 0
-	p.offer()
-	p.mu.Unlock()
-	if events != 0 {
+	if events := p.take(); events != 0 {
 		p.handler.Ready(events)
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.moved, p.scheduled = false, false
+	p.offer()
+}
+
+// take is the events to report now, none if they are for another loop's turn.
+func (p *pump) take() Events {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.moved {
+		return 0
+	}
+	events := p.events()
+	p.told = p.told || events&Hangup != 0
+	return events
 }

@@ -51,7 +51,8 @@ func NewWheel(now int64) *Wheel { return &Wheel{now: max(now, 0) >> tickBits} }
 // Len is the number of armed timers.
 func (w *Wheel) Len() int { return w.armed }
 
-// Start arms t for the Unix millisecond at, or moves it there. A time that is past fires with the next tick.
+// Start arms t for the Unix millisecond at, or moves it there. A time that is past fires with the next tick, one that is
+// thousands of years ahead at the wheel's horizon.
 func (w *Wheel) Start(t *Timer, at int64) {
 	w.Stop(t)
 	tick := w.now + 1

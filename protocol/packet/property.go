@@ -237,3 +237,11 @@ func appendBinaryProperty(dst []byte, id property, b []byte) []byte {
 	}
 	return appendBinary(append(dst, byte(id)), b)
 }
+
+// binaryPropertySize is the number of bytes that appendBinaryProperty writes.
+func binaryPropertySize(b []byte) int {
+	if b == nil {
+		return 0
+	}
+	return 3 + min(len(b), maxField)
+}

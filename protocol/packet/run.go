@@ -18,6 +18,7 @@ type Run struct {
 	Retain    bool
 	HasExpiry bool
 	Expiry    uint32 // Message Expiry Interval in seconds
+	Deadline  int64  // Unix ms at which the message expires, set by who received it before sharing it; 0: never
 	Topic     []byte // view into Frames
 	Largest   int    // bytes of the largest frame
 	Slab      int    // bytes of the buffer that Frames is a view of: what keeping it pins
@@ -67,7 +68,8 @@ func topicOf(frame []byte) []byte {
 // In a conversion Packet Identifiers are 0, for the sender to set in its copy,
 // and the QoS in the first byte is 0 without identifiers and the original's
 // with them (1 if the original's is 0). Converting to a version before 5.0
-// drops the properties; converting to 5.0 adds an empty list.
+// drops the properties; converting to 5.0 adds an empty list. A frame within 4
+// bytes of the protocol's largest has no valid conversion: LargestAs tells.
 func (r *Run) As(v Version, withID bool) []byte {
 	if v.hasProperties() == r.Version.hasProperties() && withID == (r.QoS > QoS0) {
 		return r.Frames
@@ -118,6 +120,7 @@ func (r *Run) Owned() *Run {
 		Retain:    r.Retain,
 		HasExpiry: r.HasExpiry,
 		Expiry:    r.Expiry,
+		Deadline:  r.Deadline,
 		Largest:   r.Largest,
 	}
 	o.Topic = topicOf(o.Frames)

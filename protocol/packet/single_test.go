@@ -33,9 +33,16 @@ func TestEachOfOneIsItself(t *testing.T) {
 	}
 }
 
+func TestPayloadSize(t *testing.T) {
+	for _, v := range []Version{V311, V5} {
+		run := NewRun(&Publish{QoS: QoS1, PacketID: 1, Topic: []byte("t"), Payload: []byte("body"), ContentType: []byte("x")}, v)
+		require.Equal(t, 4, run.PayloadSize())
+		require.Zero(t, NewRun(&Publish{Topic: []byte("t")}, v).PayloadSize())
+	}
+}
+
 func TestWithExpiryRewritesTheInterval(t *testing.T) {
 	run := NewRun(&Publish{QoS: QoS1, PacketID: 1, Topic: []byte("t"), Payload: []byte("body"), HasMessageExpiry: true, MessageExpiry: 60}, V5)
-	require.Equal(t, 4, run.PayloadSize())
 	waited := run.WithExpiry(7)
 	require.EqualValues(t, 7, waited.Expiry)
 	require.EqualValues(t, 60, run.Expiry, "the original is shared and stays")

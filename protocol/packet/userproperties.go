@@ -25,8 +25,8 @@ func (u UserProperties) All() iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// With gives u and one more pair. It appends like the builtin does, so that u
-// itself must not be used for something else afterwards.
+// With gives u and one more pair, each side cut to 65,535 bytes. It appends like
+// the builtin does: two results must not grow out of the same u.
 func (u UserProperties) With(name, value string) UserProperties {
 	u = appendBinary(append(u, byte(userProperty)), []byte(name))
 	return appendBinary(u, []byte(value))

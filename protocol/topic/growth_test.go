@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 )
@@ -204,6 +205,21 @@ func TestDeepTopics(t *testing.T) {
 	x = e.Commit()
 	sound(t, x)
 	require.Equal(t, []string{"0=0", "1=1"}, found(x, slashes))
+}
+
+// TestShortLabelsKeepNoLongTopics: a node that topics share outlives them, and
+// must not keep the 65,535 bytes of one that is gone.
+func TestShortLabelsKeepNoLongTopics(t *testing.T) {
+	long := "a/" + strings.Repeat("x", MaxLength-2)
+	e := NewIndex[int]().Edit()
+	e.Put(long, 1, 1)
+	e.Put("a/b", 1, 1)
+	e.Put("a/c", 1, 1)
+	e.Put("b", 1, 1)
+	e.Delete(long, 1)
+	inner := e.Commit().trie.root.kid('a')
+	require.Equal(t, "a/", inner.label())
+	require.False(t, unsafe.StringData(inner.key) == unsafe.StringData(long))
 }
 
 func count(c *Cursor[int]) (n int) {

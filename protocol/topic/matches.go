@@ -69,8 +69,8 @@ func (m *Matches[V]) follow(n *node[filterEntry[V]], name string, at int) int {
 			if len(label) == 1 || name[at:end] == label {
 				return end
 			}
-		} else if end == len(name)+1 && label[len(label)-1] == '/' && name[at:] == label[:len(label)-1] {
-			m.addRest(n)
+		} else if end == len(name)+1 && name[at:] == label[:len(label)-1] {
+			m.addRest(n) // `a/#` matches `a`: a kid `#` follows upon a `/` only
 		}
 		return -1
 	}

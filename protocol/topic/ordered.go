@@ -235,22 +235,26 @@ func (p *page[K, V]) remove(epoch uint64, key K) {
 	l.page = l.page.own(epoch)
 	l.page.remove(epoch, key)
 	*l = l.page.link()
-	if l.page.width() < pageWidth/4 && len(p.links) > 1 {
-		p.merge(epoch, min(i, len(p.links)-2))
+	if l.page.width() < pageWidth/4 && !p.merge(epoch, i-1) {
+		p.merge(epoch, i)
 	}
 }
 
-// merge makes links i and i+1 one if their pages fit into one.
-func (p *page[K, V]) merge(epoch uint64, i int) {
+// merge makes links i and i+1 one if both are there and their pages fit into one.
+func (p *page[K, V]) merge(epoch uint64, i int) (done bool) {
+	if i < 0 || i+1 == len(p.links) {
+		return false
+	}
 	left, right := p.links[i].page, p.links[i+1].page
 	if left.width()+right.width() > pageWidth {
-		return
+		return false
 	}
 	left = left.own(epoch)
 	left.entries = append(left.entries, right.entries...)
 	left.links = append(left.links, right.links...)
 	p.links[i] = left.link()
 	p.links = slices.Delete(p.links, i+1, i+2)
+	return true
 }
 
 func (p *page[K, V]) width() int { return len(p.entries) + len(p.links) }

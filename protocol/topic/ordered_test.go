@@ -73,10 +73,29 @@ func TestOrderedAgainstMap(t *testing.T) {
 	}
 }
 
-func TestOrderedKeepsPagesFullForRisingKeys(t *testing.T) {
-	var o ordered[uint64, struct{}]
-	for i := range uint64(10 * pageWidth) {
-		o.put(1, i, struct{}{})
+func TestOrderedKeepsPagesFull(t *testing.T) {
+	const n = 10 * pageWidth
+	var rising, falling ordered[uint64, struct{}]
+	for i := range uint64(n) {
+		rising.put(1, i, struct{}{})
+		falling.put(1, n-i, struct{}{})
 	}
-	require.Len(t, o.root.links, 10)
+	require.Equal(t, 10, leaves(rising.root))
+	require.LessOrEqual(t, leaves(falling.root), 2*10)
+	for i := range uint64(n) {
+		if i%16 > 0 {
+			rising.remove(1, i)
+		}
+	}
+	require.LessOrEqual(t, leaves(rising.root), 4, "pages that are nearly empty")
+}
+
+func leaves(p *page[uint64, struct{}]) (n int) {
+	if p.links == nil {
+		return 1
+	}
+	for _, l := range p.links {
+		n += leaves(l.page)
+	}
+	return n
 }

@@ -39,6 +39,14 @@ func (e *TreeEditor[V]) Commit() *Tree[V] {
 	return t
 }
 
+// Get returns the value of a Topic Name, as changed so far.
+func (e *TreeEditor[V]) Get(name []byte) (v V, ok bool) {
+	if n := e.trie.get(view(name)); n != nil {
+		return n.value, true
+	}
+	return v, false
+}
+
 // Put sets the value of a Topic Name and tells whether it had one. It copies
 // name only if it is new.
 func (e *TreeEditor[V]) Put(name []byte, v V) (replaced bool) {

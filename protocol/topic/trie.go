@@ -21,8 +21,8 @@ type trie[T any] struct {
 // node stands for the topic that the labels from the root to it spell.
 //
 // Invariant: a node that is not the root has a value or at least two kids.
-// Invariant: with set, key is the whole topic; without, as little more than
-// the label as is at hand.
+// Invariant: with set, key is the whole topic; without, it ends in the label and
+// is no longer than the topic, which the keys below hold as well.
 // Invariant: who may change a node may change its branch.
 type node[T any] struct {
 	key    string
@@ -152,7 +152,6 @@ func (t *trie[T]) remove(key string) {
 	}
 	var none T
 	n.set, n.value = false, none
-	n.key, n.start = strings.Clone(label), 0
 	t.tidy(slot)
 }
 

@@ -98,6 +98,9 @@ func validateWildcards(filter string) error {
 	return nil
 }
 
+// HasWildcard tells whether a Topic Filter stands for more than one Topic Name.
+func HasWildcard(filter string) bool { return hasWildcard(filter) }
+
 func hasWildcard(s string) bool {
 	return strings.IndexByte(s, '+') >= 0 || strings.IndexByte(s, '#') >= 0
 }

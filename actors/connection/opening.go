@@ -1,0 +1,225 @@
+package connection
+
+import (
+	"context"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/internal/auth"
+	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/protocol/packet"
+	core "github.com/troupemq/troupe/protocol/session"
+)
+
+// opening is what a connection holds until a session serves it: from the
+// accept over CONNECT and authentication to [message.Attached].
+type opening struct {
+	handshake  core.Handshake
+	out        core.Output
+	connect    *packet.Connect // once it was accepted
+	attachment core.Attachment
+	exchange   auth.Exchange
+	registry   *actor.PID // once the session was asked for
+	waiting    bool       // for the host's judgement, or for the session: nothing is read
+}
+
+// admitted is what the authenticator says to a CONNECT.
+type admitted struct{ code packet.ReasonCode }
+
+// judged is what the authenticator says to a step of an AUTH exchange.
+type judged struct{ result core.AuthResult }
+
+// moved comes to a connection that went over to the loop of its Client.
+type moved struct{}
+
+// open takes what was read before there is a session: one packet at a time,
+// since each may have to be judged before the next counts.
+func (c *Connection) open(b []byte) {
+	o := c.opening
+	for len(b) > 0 {
+		if o.waiting {
+			c.partial = append(c.partial, b...)
+			return
+		}
+		h, ok, err := packet.ReadHeader(b, c.env.Limits.MaxPacketSize)
+		if err != nil {
+			c.refused(err)
+			c.lost(err)
+			return
+		}
+		if !ok || len(b) < h.FrameSize() {
+			c.partial = append([]byte(nil), b...)
+			if ok {
+				c.size = h.FrameSize()
+			}
+			return
+		}
+		o.out.Reset()
+		o.handshake.Receive(b[:h.FrameSize()], c.env.Limits, &o.out)
+		b = b[h.FrameSize():]
+		c.proceed()
+		if c.closed || c.closing {
+			return
+		}
+	}
+}
+
+// proceed carries out what the handshake wants.
+func (c *Connection) proceed() {
+	o := c.opening
+	c.say(o.out.Packets)
+	switch {
+	case c.closed:
+	case o.out.Close != nil:
+		c.refused(o.out.Close.Err)
+		c.finish()
+	case o.out.Authenticate != nil:
+		c.exchange(o.out.Authenticate)
+	case o.connect == nil && o.handshake.Accepted() != nil:
+		o.connect = o.handshake.Accepted()
+		o.attachment = o.handshake.Attachment()
+		o.waiting = true
+		c.authenticate()
+	}
+}
+
+// say writes frames that no session wrote.
+func (c *Connection) say(frames []byte) {
+	if len(frames) > 0 {
+		c.write(&message.Packets{B: append([]byte(nil), frames...)})
+	}
+}
+
+// authenticate asks who the Client is. The answer may take its time, so the
+// question is asked by another goroutine.
+func (c *Connection) authenticate() {
+	o := c.opening
+	judge := c.env.Auth
+	switch {
+	case o.connect.AuthMethod != nil: // the exchange has proved it
+		c.admit(&admitted{packet.Success})
+	case o.connect.Username == nil && c.listener.AllowAnonymous:
+		c.admit(&admitted{packet.Success})
+	case judge != nil && judge.Connect != nil:
+		self, root, client := c.self, c.env.Root, c.client()
+		go func() { root.Send(self, &admitted{judge.Connect(context.Background(), client)}) }()
+	case c.listener.AllowAnonymous:
+		c.admit(&admitted{packet.Success})
+	default:
+		c.admit(&admitted{packet.NotAuthorized})
+	}
+}
+
+func (c *Connection) client() auth.Client {
+	connect := c.opening.connect
+	return auth.Client{
+		ID: string(connect.ClientID), Username: string(connect.Username), Password: connect.Password,
+		Version: connect.Version, Address: c.address, Listener: c.listener.Name,
+	}
+}
+
+// admit lets a Client in, or answers CONNACK with why not [MQTT-3.1.4-2].
+func (c *Connection) admit(m *admitted) {
+	o := c.opening
+	if c.closed || o == nil {
+		return
+	}
+	if m.code != packet.Success {
+		o.out.Reset()
+		o.handshake.Refuse(m.code, &o.out)
+		c.refused(nil)
+		c.say(o.out.Packets)
+		c.finish()
+		return
+	}
+	if len(o.connect.ClientID) == 0 { // [MQTT-3.1.3-6], [MQTT-3.1.3-7]
+		o.connect.ClientID = []byte(c.env.NewClientID())
+		o.attachment.AssignedClientID = true
+	}
+	_, number := c.env.Clients.Registry(o.connect.ClientID)
+	loop := c.env.Loops[number%len(c.env.Loops)]
+	if loop == c.loop {
+		c.arrive()
+		return
+	}
+	// All that belongs to a Client lives on one loop. The rest of this
+	// connection's life is there, from the next message on.
+	c.loop.Stop(c.timer)
+	c.stream.Move(loop)
+	c.mailbox.Move(loop)
+	c.loop = loop
+	c.env.Root.Send(c.self, moved{})
+}
+
+// arrive asks for the Client's session, on the loop where it lives.
+func (c *Connection) arrive() {
+	o := c.opening
+	if c.closed {
+		return
+	}
+	if !c.timer.Armed() {
+		c.loop.Start(c.timer, c.loop.Now()+c.env.ConnectTimeout)
+	}
+	registry, _ := c.env.Clients.Registry(o.connect.ClientID)
+	o.registry = registry
+	c.env.Root.Send(registry, &message.Connect{
+		Connection: c.self, Packet: o.connect, Attachment: o.attachment,
+		Address: c.address, Listener: c.listener.Name,
+	})
+}
+
+// exchange has one packet of an AUTH exchange judged.
+func (c *Connection) exchange(step *core.AuthStep) {
+	o := c.opening
+	if step.First {
+		if c.env.Auth != nil && c.env.Auth.Exchange != nil {
+			client := auth.Client{Address: c.address, Listener: c.listener.Name, Version: packet.V5}
+			o.exchange = c.env.Auth.Exchange(client, step.Method)
+		}
+	}
+	if o.exchange == nil {
+		c.judge(&judged{core.AuthResult{Code: packet.BadAuthenticationMethod}})
+		return
+	}
+	o.waiting = true
+	self, root, next, data := c.self, c.env.Root, o.exchange, append([]byte(nil), step.Data...)
+	go func() { root.Send(self, &judged{next(context.Background(), data)}) }()
+}
+
+// judge goes on with the exchange as the authenticator decided.
+func (c *Connection) judge(m *judged) {
+	o := c.opening
+	if c.closed || o == nil {
+		return
+	}
+	o.waiting = false
+	o.out.Reset()
+	o.handshake.Authenticated(m.result, &o.out)
+	c.proceed()
+	if c.closed {
+		return
+	}
+	if !o.waiting && len(c.partial) > 0 {
+		b := c.partial
+		c.partial, c.size = nil, 0
+		c.open(b)
+	}
+	c.interest()
+}
+
+// refused counts and logs a Client that was not let in.
+func (c *Connection) refused(cause error) {
+	c.env.Counters.ConnectionsRefused.Add(1)
+	fields := []zap.Field{zap.String("address", c.address), zap.String("listener", c.listener.Name)}
+	if connect := c.opening.connect; connect != nil {
+		fields = append(fields, zap.String("client", string(connect.ClientID)))
+	}
+	if cause != nil {
+		fields = append(fields, zap.Error(cause))
+	}
+	c.env.Log.Info("client refused", fields...)
+}
+
+var _ eventloop.Handler = (*Connection)(nil)

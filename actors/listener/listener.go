@@ -1,0 +1,132 @@
+// Package listener holds the actors between a port and its connections.
+//
+// A listener supervises one Connections actor per event loop, and those
+// supervise the connections that were accepted there: a single parent of
+// 100,000 children would be a hot spot. The goroutine that accepts does only
+// that and posts each connection to the next loop in turn.
+package listener
+
+import (
+	"errors"
+	"net"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/telemetry"
+)
+
+// Listener is the actor of one open port.
+type Listener struct {
+	socket   net.Listener
+	maximum  int64 // connections of the instance, 0: no bound
+	spawn    func(ctx actor.Context) []*actor.PID
+	counters *telemetry.Counters
+	log      *zap.Logger
+
+	running  *eventloop.Listener
+	children []*actor.PID
+}
+
+// New makes the actor of an open socket. spawn makes its children, one
+// Connections actor per event loop. The socket is closed when the actor stops.
+func New(socket net.Listener, maximum int, spawn func(actor.Context) []*actor.PID, counters *telemetry.Counters, log *zap.Logger) *Listener {
+	return &Listener{socket: socket, maximum: int64(maximum), spawn: spawn, counters: counters, log: log}
+}
+
+// Receive implements actor.Actor.
+func (l *Listener) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		l.start(ctx)
+	case *message.Hush:
+		l.hush()
+	case *message.Quiesce:
+		for _, child := range l.children {
+			ctx.Send(child, m)
+		}
+	case *actor.Stopping:
+		l.hush()
+	}
+}
+
+func (l *Listener) start(ctx actor.Context) {
+	l.children = l.spawn(ctx)
+	children, root := l.children, ctx.ActorSystem().Root
+	next, full := 0, false // of the accepting goroutine
+	l.running = eventloop.Listen(l.socket, l.log, func(conn net.Conn) {
+		l.counters.ConnectionsAccepted.Add(1)
+		if open := l.counters.ConnectionsOpen.Add(1); l.maximum > 0 && open > l.maximum {
+			l.counters.ConnectionsOpen.Add(-1)
+			l.counters.ConnectionsRefused.Add(1)
+			_ = conn.Close()
+			if !full {
+				full = true
+				l.log.Warn("connections at limits.max_connections, new ones are refused", zap.Int64("max_connections", l.maximum))
+			}
+			return
+		}
+		full = false
+		root.Send(children[next], &Accepted{Conn: conn})
+		next = (next + 1) % len(children)
+	})
+	l.log.Info("listening", zap.Stringer("address", l.socket.Addr()))
+}
+
+// hush stops accepting. Connections that are open stay.
+func (l *Listener) hush() {
+	if l.running == nil {
+		return
+	}
+	if err := l.running.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		l.log.Warn("closing the listener", zap.Error(err))
+	}
+	l.running = nil
+}
+
+// Accepted hands a connection to the Connections actor that is to supervise it.
+type Accepted struct {
+	Conn net.Conn
+}
+
+// Connections is the actor that supervises the connections of one listener
+// that were accepted on one event loop.
+type Connections struct {
+	spawn    func(actor.Context, net.Conn) error
+	waiting  []chan<- struct{} // told when no connection is left
+	children int
+}
+
+// NewConnections makes the actor; spawn makes the actor of a connection.
+func NewConnections(spawn func(actor.Context, net.Conn) error) *Connections {
+	return &Connections{spawn: spawn}
+}
+
+// Receive implements actor.Actor.
+func (c *Connections) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *Accepted:
+		if err := c.spawn(ctx, m.Conn); err != nil {
+			panic(err) // names are made up: one is never taken
+		}
+		c.children++
+	case *actor.Terminated:
+		c.children--
+		c.tell()
+	case *message.Quiesce:
+		c.waiting = append(c.waiting, m.Done)
+		c.tell()
+	}
+}
+
+func (c *Connections) tell() {
+	if c.children > 0 {
+		return
+	}
+	for _, done := range c.waiting {
+		done <- struct{}{}
+	}
+	c.waiting = nil
+}

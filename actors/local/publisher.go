@@ -1,0 +1,82 @@
+// Package local holds the actors through which the embedding program publishes
+// and subscribes. They take part like any session: the same snapshots, the
+// same batches, the same bounds; only no packet is ever encoded for a wire.
+package local
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/actors/routing"
+	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/protocol/packet"
+)
+
+// recheckAfter is how long, in milliseconds, a publisher waits at most for a
+// receiver that died before it answered.
+const recheckAfter = 100
+
+// Publisher is the actor that routes what the program publishes.
+type Publisher struct {
+	tables *routing.Tables
+	loop   eventloop.Loop
+
+	publisher routing.Publisher
+	waiting   []chan<- packet.ReasonCode // answered once no receiver is too far behind
+	codes     []packet.ReasonCode
+	timer     *eventloop.Timer
+}
+
+// NewPublisher makes the actor. It runs on loop.
+func NewPublisher(tables *routing.Tables, loop eventloop.Loop) *Publisher {
+	return &Publisher{tables: tables, loop: loop}
+}
+
+type tick struct{}
+
+// Receive implements actor.Actor.
+func (p *Publisher) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		self, root := ctx.Self(), ctx.ActorSystem().Root
+		p.publisher = routing.NewPublisher(p.tables, self, 0)
+		p.timer = eventloop.NewTimer(func() { root.Send(self, tick{}) })
+	case *actor.Stopping, *actor.Restarting:
+		p.loop.Stop(p.timer)
+		for _, reply := range p.waiting {
+			reply <- packet.Success
+		}
+		p.waiting = nil
+	case *message.Publish:
+		p.publish(m)
+	case *message.Credit:
+		p.publisher.Credit(m.Receiver)
+		p.answer()
+	case tick:
+		p.publisher.Recheck()
+		p.answer()
+	}
+}
+
+// publish routes one message. The caller gets its answer when there is room
+// for more: that is how a program is slowed down to the pace of its receivers.
+func (p *Publisher) publish(m *message.Publish) {
+	p.codes = p.publisher.Publish([]*packet.Run{m.Run}, p.loop.Now(), p.codes[:0])
+	if p.codes[0] == packet.QuotaExceeded || !p.publisher.Blocked() {
+		m.Reply <- p.codes[0]
+		return
+	}
+	p.waiting = append(p.waiting, m.Reply)
+	p.answer()
+}
+
+func (p *Publisher) answer() {
+	if p.publisher.Blocked() {
+		p.loop.Start(p.timer, p.loop.Now()+recheckAfter)
+		return
+	}
+	for _, reply := range p.waiting {
+		reply <- packet.Success
+	}
+	p.waiting = nil
+}

@@ -1,0 +1,59 @@
+package message
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/session"
+)
+
+// Connect asks for the Session of an authenticated Client. It goes one way:
+// connection -> registry -> session; the answer is [Attached], sent by the
+// session straight to the connection.
+type Connect struct {
+	Connection *actor.PID
+	Packet     *packet.Connect // owned by the receiver
+	Attachment session.Attachment
+	Address    string // remote network address, for logs
+	Listener   string // name of the listener, for logs
+
+	// Ended is the Session that passed this message back because it had ended
+	// before it got it; the registry makes a new one.
+	Ended *actor.PID
+}
+
+// Attached tells a connection that a session serves it from now on. The
+// CONNACK follows as [Packets].
+type Attached struct {
+	Session   *actor.PID
+	Epoch     uint64 // to be named in everything sent to the session
+	KeepAlive uint16 // seconds, as announced to the Client; 0: none
+}
+
+// Detached tells a session that the Network Connection is gone.
+type Detached struct {
+	Epoch uint64
+	Cause error // nil: closed in order
+}
+
+// Abandoned tells the session, by way of the registry and so behind the
+// [Connect], that the connection went away before it knew its session.
+type Abandoned struct {
+	ClientID   string
+	Connection *actor.PID
+}
+
+// End ends a Session for good: a Clean Start on another connection took its
+// Client Identifier, or it was removed. Code is what an attached Client is told.
+type End struct {
+	Code packet.ReasonCode
+}
+
+// Ended tells the registry that a Session is over. Connects is the number of
+// [Connect] messages the session had seen: if the registry has sent more, one
+// is on its way and the session passes it back.
+type Ended struct {
+	ClientID string
+	Session  *actor.PID
+	Connects uint64
+}

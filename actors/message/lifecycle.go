@@ -1,0 +1,18 @@
+package message
+
+// Drain asks every attached session to deliver what waits and then to tell its
+// Client good-bye (0x8B). It spreads from the instance over the registries.
+type Drain struct{}
+
+// Shutdown asks every attached session to say good-bye now.
+type Shutdown struct{}
+
+// Hush asks a listener to accept no more connections.
+type Hush struct{}
+
+// Quiesce asks a supervisor of connections to answer on Done, which has room
+// for it, once it has no connection left. A listener asks all of its
+// supervisors, one per event loop.
+type Quiesce struct {
+	Done chan<- struct{}
+}

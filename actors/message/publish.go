@@ -1,0 +1,43 @@
+package message
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/session"
+)
+
+// Deliver brings the messages of one read of a publisher to one receiver. It
+// is shared by all receivers on the same terms: one allocation per batch,
+// however many receive it. Runs is in the order of publication.
+type Deliver struct {
+	Runs  []*packet.Run
+	Terms *session.Terms
+}
+
+// Barrier asks a receiver whose mailbox is deep to answer with [Credit] once
+// it has come to this message, and so has handled everything sent before. The
+// publisher reads nothing more until then: that bounds every mailbox.
+type Barrier struct {
+	Publisher *actor.PID
+	Receiver  *Receiver
+}
+
+// Credit is the answer to one [Barrier].
+type Credit struct {
+	Receiver *Receiver
+}
+
+// Retain hands a message with RETAIN set to the retained actor of its topic.
+// It is sent before the publisher reads the shards' snapshots, so that a
+// subscription sees it either as retained or as live, never not at all.
+type Retain struct {
+	Run *packet.Run // one frame
+	Now int64       // Unix ms
+}
+
+// Publish hands a message of the embedding program to an instance.
+type Publish struct {
+	Run   *packet.Run
+	Reply chan<- packet.ReasonCode // buffered; gets one value
+}

@@ -1,0 +1,41 @@
+package message
+
+import "github.com/troupemq/troupe/protocol/packet"
+
+// Frames carries what one read of the Network Connection brought: whole MQTT
+// Control Packets, back to back. Bytes is immutable from now on, so that runs
+// may keep views of it.
+type Frames struct {
+	Epoch uint64
+	Bytes []byte
+}
+
+// Violation tells a session that what follows the frames sent so far is not
+// MQTT, or that the Client was silent for too long: the Client is to be told
+// Code (v5) and the connection to be closed.
+type Violation struct {
+	Epoch uint64
+	Code  packet.ReasonCode
+	Cause error
+}
+
+// Packets carries encoded frames from a session to its connection. The buffer
+// is pooled: the connection gives it back when it is written.
+type Packets struct {
+	B []byte
+}
+
+// Close asks a connection to write what it has and close.
+type Close struct{}
+
+// Congestion tells a session whether its connection's socket takes no more.
+type Congestion struct {
+	Epoch uint64
+	On    bool
+}
+
+// Reading is the credit of a connection: off, it leaves what the Client sends
+// in the socket, and TCP slows the Client down.
+type Reading struct {
+	On bool
+}

@@ -1,0 +1,87 @@
+package message
+
+import (
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/session"
+	"github.com/troupemq/troupe/protocol/topic"
+)
+
+// Depth tells how many messages wait in a mailbox. Safe for any goroutine.
+type Depth interface {
+	UserMessageCount() int
+}
+
+// Receiver is what the topic index holds of one subscriber. The subscriber
+// writes the two flags, publishers read them: like a shard's snapshot, a
+// single writer's view for many readers.
+type Receiver struct {
+	ID      uint64 // unique in the instance, never reused
+	PID     *actor.PID
+	Mailbox Depth
+
+	Online atomic.Bool // has a Network Connection; shared subscriptions prefer these
+	Full   atomic.Bool // its queue is at the bound and the policy is to refuse the publisher
+}
+
+// Subscription is an entry of the topic index.
+type Subscription struct {
+	*Receiver
+	ID      uint32 // Subscription Identifier, 0: none
+	Options packet.SubscriptionOptions
+}
+
+// Index is one shard's topic index.
+type Index = topic.Index[Subscription]
+
+// Subscribe asks a shard to add subscriptions, or with Remove to delete them.
+// The shard answers with [Subscribed] after its snapshot holds the change.
+// Sending it again does no harm: that is how a restarted shard catches up.
+type Subscribe struct {
+	Receiver *Receiver
+	Token    uint64 // comes back in the answer
+	Remove   bool
+	Filters  []Filter
+}
+
+// Filter is one Topic Filter of a [Subscribe].
+type Filter struct {
+	Name    string // as the Client wrote it, with $share/…
+	ID      uint32 // Subscription Identifier, 0: none
+	Options packet.SubscriptionOptions
+	Replay  bool // retained messages are wanted
+}
+
+// Subscribed tells a subscriber that a shard has done what Token named.
+type Subscribed struct {
+	Shard int
+	Token uint64
+}
+
+// Resubscribe asks every subscriber to send again what the shard has not
+// confirmed: the shard's actor failed and may have lost it.
+type Resubscribe struct {
+	Shard int
+}
+
+// Replay asks a retained actor for retained messages, a slice at a time: the
+// answer is [Retained] with the Replay to send back for the next slice. All
+// state of the replay travels with it, so nobody has to clean up after a
+// subscriber that went away.
+type Replay struct {
+	Subscriber *actor.PID
+	Retained   *actor.PID // whom to ask
+	Filter     string
+	Terms      *session.Terms
+	Position   any // where the retained actor goes on; nil: at the start
+}
+
+// Retained brings one slice of a replay. Next is nil when it was the last.
+type Retained struct {
+	Runs  []*packet.Run
+	Terms *session.Terms
+	Next  *Replay
+}

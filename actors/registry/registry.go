@@ -1,0 +1,130 @@
+// Package registry holds the actors that know which Session belongs to which
+// Client Identifier.
+//
+// Each registry owns the Client Identifiers of one hash range and supervises
+// their sessions. All that concerns one Client Identifier passes through one
+// mailbox here, so two CONNECTs with the same identifier never race
+// [MQTT-3.1.4-3].
+package registry
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/protocol/packet"
+)
+
+// Spawn makes the session actor of a Client as a child of the registry, with
+// the given name, which is unique among its siblings.
+type Spawn func(ctx actor.Context, name, clientID string) (*actor.PID, error)
+
+// nameSeparator stands between the number of a session actor and its Client
+// Identifier, and nowhere before.
+const nameSeparator = ":"
+
+// Registry is the actor.
+type Registry struct {
+	spawn    Spawn
+	sessions map[string]*entry
+	spawned  uint64
+	draining any // *message.Drain or *message.Shutdown once it was seen
+}
+
+type entry struct {
+	session  *actor.PID
+	connects uint64 // Connect messages sent to it
+}
+
+// New makes a registry.
+func New(spawn Spawn) *Registry {
+	return &Registry{spawn: spawn, sessions: make(map[string]*entry)}
+}
+
+// Receive implements actor.Actor. A failure leaves the registry as it is (its
+// supervisor resumes it): a restart would take all its sessions with it, and
+// no step below leaves the map half changed.
+func (r *Registry) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *message.Connect:
+		r.connect(ctx, m)
+	case *message.Ended:
+		r.ended(ctx, m)
+	case *message.Abandoned:
+		if e, ok := r.sessions[m.ClientID]; ok {
+			ctx.Send(e.session, m)
+		}
+	case *message.Resubscribe:
+		r.tell(ctx, m)
+	case *message.Drain:
+		r.draining = m
+		r.tell(ctx, m)
+	case *message.Shutdown:
+		r.draining = m
+		r.tell(ctx, m)
+	case *actor.Terminated:
+		r.terminated(m.Who)
+	}
+}
+
+func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
+	id := string(m.Packet.ClientID)
+	e, ok := r.sessions[id]
+	switch {
+	case !ok:
+	case m.Ended != nil && e.session.Equal(m.Ended):
+		ctx.Stop(e.session)
+		ok = false
+	case m.Packet.CleanStart: // [MQTT-3.1.2-4]
+		ctx.Send(e.session, &message.End{Code: packet.SessionTakenOver})
+		ok = false
+	}
+	m.Ended = nil
+	if !ok {
+		// A Session with a Clean Start gets an actor of its own, so that no
+		// message meant for the one before can reach it.
+		r.spawned++
+		name := strconv.FormatUint(r.spawned, 36) + nameSeparator + id
+		session, err := r.spawn(ctx, name, id)
+		if err != nil {
+			panic(err) // names are numbered: one is never taken
+		}
+		e = &entry{session: session}
+		r.sessions[id] = e
+	}
+	e.connects++
+	ctx.Send(e.session, m)
+	if r.draining != nil {
+		ctx.Send(e.session, r.draining)
+	}
+}
+
+// ended forgets a Session that is over, unless a Client is on its way to it:
+// the session then passes that Connect back.
+func (r *Registry) ended(ctx actor.Context, m *message.Ended) {
+	e, ok := r.sessions[m.ClientID]
+	if ok && e.session.Equal(m.Session) {
+		if e.connects != m.Connects {
+			return
+		}
+		delete(r.sessions, m.ClientID)
+	}
+	ctx.Stop(m.Session)
+}
+
+// terminated forgets a session that its supervisor stopped for good. The name
+// of its actor holds the Client Identifier.
+func (r *Registry) terminated(session *actor.PID) {
+	_, id, _ := strings.Cut(session.Id, nameSeparator)
+	if e, ok := r.sessions[id]; ok && e.session.Equal(session) {
+		delete(r.sessions, id)
+	}
+}
+
+func (r *Registry) tell(ctx actor.Context, m any) {
+	for _, e := range r.sessions {
+		ctx.Send(e.session, m)
+	}
+}

@@ -1,0 +1,193 @@
+package routing
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/session"
+	"github.com/troupemq/troupe/protocol/topic"
+)
+
+const (
+	// depthHigh is the number of messages waiting in a receiver's mailbox at
+	// which its publishers stop reading until it caught up. A message there is
+	// at most one read of one publisher.
+	depthHigh = 1024
+	// routesKept bounds the route cache of a publisher.
+	routesKept = 64
+)
+
+// Publisher routes the messages of one actor. Its zero value is not usable;
+// make it with [NewPublisher]. It is part of that actor's state.
+type Publisher struct {
+	tables *Tables
+	self   *actor.PID
+	id     uint64 // own number as a receiver, for No Local; 0: none
+
+	last      *route // of lastTopic
+	lastTopic []byte
+	routes    map[string]*route
+	build     *builder
+
+	blocked []*message.Receiver // owe a Credit
+}
+
+// NewPublisher makes the publishing side of the actor self. receiver is its
+// own number in the index, or 0 if it never subscribes.
+func NewPublisher(tables *Tables, self *actor.PID, receiver uint64) Publisher {
+	return Publisher{tables: tables, self: self, id: receiver}
+}
+
+// Publish routes runs in their order and appends one Reason Code for each to
+// codes: Success, NoMatchingSubscribers, or QuotaExceeded when a receiver
+// refuses what comes beyond its queue; then nobody got the run.
+//
+// Order holds in whole for each pair of publisher and receiver: a batch is
+// closed as soon as a run goes elsewhere, and batches are posted in order.
+func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.ReasonCode) []packet.ReasonCode {
+	start := 0
+	var open *route // of runs[start:i]
+	for i, run := range runs {
+		r := p.route(run.Topic)
+		if run.QoS > 0 && p.tables.Refusing && r.refuses() {
+			codes = append(codes, packet.QuotaExceeded)
+			p.post(open, runs[start:i])
+			open, start = nil, i+1
+			continue
+		}
+		if run.Retain {
+			p.tables.root.Send(p.tables.RetainedShard(run.Topic), &message.Retain{Run: run, Now: now})
+			// Read again: the snapshot must not be older than the post.
+			r = p.route(run.Topic)
+		}
+		if r.empty() {
+			codes = append(codes, packet.NoMatchingSubscribers)
+		} else {
+			codes = append(codes, packet.Success)
+		}
+		if open != nil && !open.same(r) {
+			p.post(open, runs[start:i])
+			start = i
+		}
+		open = r
+	}
+	p.post(open, runs[start:])
+	return codes
+}
+
+// Redistribute gives messages that an ended Session of a shared subscription
+// did not deliver to another member.
+func (p *Publisher) Redistribute(lost []session.Redistribution) {
+	for _, l := range lost {
+		r := p.route(l.Run.Topic)
+		for i := range r.groups {
+			if r.groups[i].Filter == l.Filter {
+				p.share(&r.groups[i], []*packet.Run{l.Run})
+			}
+		}
+	}
+}
+
+// Blocked tells whether a receiver is so far behind that this publisher must
+// not read more. The actor passes each Credit that it gets to
+// [Publisher.Credit], and calls [Publisher.Recheck] from time to time.
+func (p *Publisher) Blocked() bool { return len(p.blocked) > 0 }
+
+// Credit says that a receiver has come to this publisher's Barrier.
+func (p *Publisher) Credit(receiver *message.Receiver) {
+	p.unblock(func(r *message.Receiver) bool { return r == receiver })
+}
+
+// Recheck looks at the receivers themselves, so that one that died without an
+// answer holds nobody up for longer than the time between two calls.
+func (p *Publisher) Recheck() {
+	p.unblock(func(r *message.Receiver) bool { return r.Mailbox.UserMessageCount() < depthHigh/2 })
+}
+
+func (p *Publisher) unblock(caughtUp func(*message.Receiver) bool) {
+	p.blocked = slices.DeleteFunc(p.blocked, caughtUp)
+	if len(p.blocked) == 0 {
+		p.blocked = nil
+	}
+}
+
+func (p *Publisher) route(name []byte) *route {
+	literal := p.tables.Snapshot(topic.NameShard(name, len(p.tables.Shards)-1))
+	wildcard := p.tables.Snapshot(len(p.tables.Shards) - 1)
+	if p.last != nil && p.last.literal == literal && p.last.wildcard == wildcard && bytes.Equal(p.lastTopic, name) {
+		return p.last
+	}
+	r, ok := p.routes[string(name)]
+	if !ok || r.literal != literal || r.wildcard != wildcard {
+		if p.build == nil {
+			p.build = new(builder)
+			p.routes = make(map[string]*route)
+		}
+		if !ok && len(p.routes) >= routesKept {
+			clear(p.routes)
+		}
+		r = p.build.build(p.tables, literal, wildcard, name, p.id)
+		p.routes[string(name)] = r
+	}
+	p.last, p.lastTopic = r, append(p.lastTopic[:0], name...)
+	return r
+}
+
+// refuses tells whether a receiver's policy is to refuse what its queue cannot
+// take.
+func (r *route) refuses() bool {
+	for i := range r.targets {
+		if r.targets[i].terms.QoS == packet.QoS0 {
+			continue
+		}
+		for _, receiver := range r.targets[i].receivers {
+			if receiver.Full.Load() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (p *Publisher) post(r *route, runs []*packet.Run) {
+	if r == nil || len(runs) == 0 {
+		return
+	}
+	for i := range r.targets {
+		t := &r.targets[i]
+		deliver := &message.Deliver{Runs: runs, Terms: t.terms}
+		for _, receiver := range t.receivers {
+			p.send(receiver, deliver)
+		}
+	}
+	for i := range r.groups {
+		p.share(&r.groups[i], runs)
+	}
+}
+
+func (p *Publisher) share(g *group, runs []*packet.Run) {
+	for _, run := range runs {
+		for one := range run.Each() {
+			receiver, terms := g.choose()
+			if receiver == nil {
+				return
+			}
+			p.send(receiver, &message.Deliver{Runs: []*packet.Run{one}, Terms: terms})
+		}
+	}
+}
+
+func (p *Publisher) send(receiver *message.Receiver, m any) {
+	p.tables.root.Send(receiver.PID, m)
+	if receiver.Mailbox.UserMessageCount() >= depthHigh && receiver.PID != p.self {
+		if slices.Contains(p.blocked, receiver) {
+			return
+		}
+		p.blocked = append(p.blocked, receiver)
+		p.tables.root.Send(receiver.PID, &message.Barrier{Publisher: p.self, Receiver: receiver})
+	}
+}

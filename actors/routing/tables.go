@@ -1,0 +1,91 @@
+// Package routing is what a publisher does between a message and its
+// receivers: it reads the shards' snapshots of the topic index, works out who
+// gets the message on which terms, and posts one [message.Deliver] per distinct
+// set of receivers.
+//
+// It is a library for actors that publish (sessions, the embedding program,
+// $SYS, bridges) and not an actor: publishing must not cost a hop through a
+// router. The shards that write the snapshots are in actors/router.
+package routing
+
+import (
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/session"
+	"github.com/troupemq/troupe/protocol/topic"
+)
+
+// Tables of one instance: where the shards publish their snapshots, and the
+// PIDs of shards and retained actors. The PIDs are set once, before the first
+// publisher starts.
+type Tables struct {
+	Shards   []*actor.PID // literal shards, then the wildcard shard
+	Retained []*actor.PID
+
+	// Refusing says that queues at their bound refuse the publisher, so that
+	// it is worth looking for such before each message.
+	Refusing bool
+
+	root      *actor.RootContext
+	snapshots []atomic.Pointer[message.Index]
+	plain     [3][2]*session.Terms // by QoS and Retain As Published
+}
+
+// New makes tables for a number of literal shards; the wildcard shard comes on
+// top.
+func New(root *actor.RootContext, literal, retained int) *Tables {
+	t := &Tables{
+		Shards:    make([]*actor.PID, literal+1),
+		Retained:  make([]*actor.PID, retained),
+		root:      root,
+		snapshots: make([]atomic.Pointer[message.Index], literal+1),
+	}
+	empty := topic.NewIndex[message.Subscription]()
+	for i := range t.snapshots {
+		t.snapshots[i].Store(empty)
+	}
+	for qos := range t.plain {
+		t.plain[qos][0] = &session.Terms{QoS: packet.QoS(qos)}
+		t.plain[qos][1] = &session.Terms{QoS: packet.QoS(qos), RetainAsPublished: true}
+	}
+	return t
+}
+
+// Snapshot returns what a shard last published.
+func (t *Tables) Snapshot(shard int) *message.Index { return t.snapshots[shard].Load() }
+
+// Publish makes an index visible to publishers. Only the shard's actor calls it.
+func (t *Tables) Publish(shard int, index *message.Index) { t.snapshots[shard].Store(index) }
+
+// Shard returns the number of the shard that holds a Topic Filter.
+func (t *Tables) Shard(filter string) int {
+	return topic.FilterShard(filter, len(t.Shards)-1)
+}
+
+// RetainedShard returns the retained actor that keeps a Topic Name.
+func (t *Tables) RetainedShard(name []byte) *actor.PID {
+	return t.Retained[xxhash.Sum64(name)%uint64(len(t.Retained))]
+}
+
+// RetainedFor returns the retained actors that may hold matches of a filter:
+// one for a Topic Filter without wildcards, else all.
+func (t *Tables) RetainedFor(filter string) []*actor.PID {
+	if topic.HasWildcard(filter) {
+		return t.Retained
+	}
+	i := xxhash.Sum64String(filter) % uint64(len(t.Retained))
+	return t.Retained[i : i+1]
+}
+
+// Terms returns the shared terms of a receiver without Subscription Identifiers.
+func (t *Tables) Terms(qos packet.QoS, retainAsPublished bool) *session.Terms {
+	if retainAsPublished {
+		return t.plain[qos][1]
+	}
+	return t.plain[qos][0]
+}

@@ -1,0 +1,114 @@
+package session
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/internal/auth"
+	"github.com/troupemq/troupe/protocol/packet"
+)
+
+// connect gives the Session a new Network Connection. One that is still there
+// is told that it was taken over [MQTT-3.1.4-3].
+func (s *Session) connect(m *message.Connect) {
+	s.connects++
+	if s.ended { // it ended before the registry knew
+		m.Ended = s.self
+		s.env.Root.Send(s.registry, m)
+		return
+	}
+	if s.connection != nil {
+		s.disconnect(packet.SessionTakenOver, nil)
+		s.detach(nil)
+		if s.ended { // Session Expiry Interval 0: it ended with its connection
+			m.Ended = s.self
+			s.env.Root.Send(s.registry, m)
+			return
+		}
+	}
+	s.epoch++
+	s.connection, s.closing, s.paused = m.Connection, nil, false
+	s.client = auth.Client{
+		ID: s.clientID, Username: string(m.Packet.Username), Version: m.Packet.Version,
+		Address: m.Address, Listener: m.Listener,
+	}
+	s.online(true)
+
+	s.core.Attach(m.Packet, m.Attachment, s.env.Loop.Now(), s.begin())
+	s.env.Root.Send(s.connection, &message.Attached{Session: s.self, Epoch: s.epoch, KeepAlive: s.core.KeepAlive()})
+	s.apply()
+	s.pace()
+	s.log().Info("client connected",
+		zap.String("address", m.Address),
+		zap.String("listener", m.Listener),
+		zap.Uint8("version", uint8(m.Packet.Version)),
+		zap.Bool("clean_start", m.Packet.CleanStart),
+		zap.Uint16("keep_alive", s.core.KeepAlive()))
+}
+
+// disconnect is the server's wish to be rid of the Client, with a word to it.
+func (s *Session) disconnect(code packet.ReasonCode, cause error) {
+	s.core.Disconnect(code, s.env.Loop.Now(), s.begin())
+	s.apply()
+	if s.closing != nil && s.closing.Err == nil {
+		s.closing.Err = cause
+	}
+}
+
+// detach ends what the Network Connection had. The Session lives on, as long
+// as its expiry interval says.
+func (s *Session) detach(cause error) {
+	s.flush()
+	s.logDisconnect(cause)
+	s.connection, s.closing, s.exchange, s.paused = nil, nil, nil, false
+	s.online(false)
+	s.core.Detach(s.env.Loop.Now(), s.begin())
+	s.apply()
+}
+
+func (s *Session) logDisconnect(cause error) {
+	reason := "connection lost"
+	fields := []zap.Field{zap.String("address", s.client.Address)}
+	if s.closing != nil {
+		reason = s.closing.Code.String()
+		if s.closing.ByClient {
+			reason = "client: " + reason
+		}
+		if s.closing.Err != nil {
+			cause = s.closing.Err
+		}
+	} else if cause == nil {
+		reason = "connection closed by client"
+	}
+	fields = append(fields, zap.String("reason", reason))
+	if cause != nil {
+		fields = append(fields, zap.NamedError("cause", cause))
+	}
+	s.log().Info("client disconnected", fields...)
+}
+
+// end is the end of the Session by a decision outside of it.
+func (s *Session) end(code packet.ReasonCode) {
+	if s.ended {
+		return
+	}
+	s.core.End(code, s.env.Loop.Now(), s.begin())
+	s.apply()
+	if s.connection != nil {
+		s.flush()
+		s.logDisconnect(nil)
+		s.connection = nil
+		s.online(false)
+	}
+}
+
+// finish reports an ended Session to the registry, once the shards have
+// forgotten its subscriptions.
+func (s *Session) finish() {
+	if !s.ended || len(s.pending) > 0 || s.reported == s.connects+1 {
+		return
+	}
+	s.reported = s.connects + 1
+	s.flush()
+	s.env.Root.Send(s.registry, &message.Ended{ClientID: s.clientID, Session: s.self, Connects: s.connects})
+}

@@ -1,0 +1,158 @@
+package session
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/internal/auth"
+	"github.com/troupemq/troupe/protocol/packet"
+	core "github.com/troupemq/troupe/protocol/session"
+)
+
+// apply carries out what the core wanted since begin. Routing comes first:
+// acknowledgements are written behind it, so that a Client that sees its
+// PUBACK knows its message to be on the way.
+func (s *Session) apply() {
+	out := &s.env.out
+	if len(out.Publish) > 0 {
+		s.publish(out)
+	}
+	if len(out.Redistribute) > 0 {
+		s.publisher.Redistribute(out.Redistribute)
+	}
+	for i := range out.Subscribe {
+		s.subscribe(&out.Subscribe[i])
+	}
+	for i := range out.Unsubscribe {
+		s.unsubscribe(&out.Unsubscribe[i])
+	}
+	if out.Authenticate != nil {
+		s.judge(out.Authenticate)
+	}
+	s.count(&out.Counts)
+	s.keep(out)
+	if s.packets != nil && len(s.packets.B) >= flushAt {
+		s.flush()
+	}
+	if out.Close != nil && s.closing == nil {
+		s.close(out.Close)
+	}
+	if s.env.Tables.Refusing {
+		s.receiver.Full.Store(s.core.Full())
+	}
+	if out.Ended {
+		s.ended = true
+	}
+	s.finish()
+	s.arm()
+}
+
+func (s *Session) publish(out *core.Output) {
+	runs := out.Publish
+	out.Publish = nil
+	s.env.codes = s.publisher.Publish(runs, s.env.Loop.Now(), s.env.codes[:0])
+	for i, run := range runs {
+		if run.QoS == packet.QoS0 {
+			continue
+		}
+		if s.env.codes[i] == packet.QuotaExceeded {
+			s.env.Counters.RefusedQuota.Add(int64(run.Count))
+		}
+		s.core.Acknowledge(run, s.env.codes[i], out)
+	}
+	s.pace()
+}
+
+// close sends the connection away once it has written everything.
+func (s *Session) close(why *core.Close) {
+	s.closing = why
+	s.flush()
+	if s.connection != nil {
+		s.env.Root.Send(s.connection, &message.Close{})
+	}
+}
+
+// judged is the host's answer to an AUTH packet.
+type judged struct {
+	epoch  uint64
+	result core.AuthResult
+}
+
+// judge asks the authenticator about an AUTH packet of a connected Client. It
+// may take its time, so it does not run in the actor.
+func (s *Session) judge(step *core.AuthStep) {
+	if step.First {
+		s.exchange = nil
+		if s.env.Auth != nil && s.env.Auth.Exchange != nil {
+			s.exchange = s.env.Auth.Exchange(s.client, step.Method)
+		}
+	}
+	exchange, data := s.exchange, append([]byte(nil), step.Data...)
+	self, root, epoch := s.self, s.env.Root, s.epoch
+	if exchange == nil {
+		root.Send(self, &judged{epoch, core.AuthResult{Code: packet.BadAuthenticationMethod}})
+		return
+	}
+	go func(exchange auth.Exchange) {
+		root.Send(self, &judged{epoch, exchange(context.Background(), data)})
+	}(exchange)
+}
+
+// gauge brings this Session's share of the instance's backlog up to date.
+func (s *Session) gauge(messages int, bytes int64) {
+	if n := int64(messages); n != s.queued {
+		s.env.Counters.MessagesQueued.Add(n - s.queued)
+		s.queued = n
+	}
+	if bytes != s.queuedBytes {
+		s.env.Counters.BytesQueued.Add(bytes - s.queuedBytes)
+		s.queuedBytes = bytes
+	}
+}
+
+func (s *Session) count(c *core.Counts) {
+	s.gauge(s.core.Backlog())
+	if *c == (core.Counts{}) {
+		return
+	}
+	t := s.env.Counters
+	add := func(to interface{ Add(int64) int64 }, n uint64) {
+		if n != 0 {
+			to.Add(int64(n))
+		}
+	}
+	add(&t.PacketsReceived, c.Packets)
+	add(&t.PublishReceived, c.PublishReceived)
+	add(&t.PublishBytesIn, c.PublishReceivedBytes)
+	add(&t.PublishSent, c.PublishSent)
+	add(&t.PublishBytesOut, c.PublishSentBytes)
+	add(&t.DroppedCongested, c.DroppedCongested)
+	add(&t.DroppedOffline, c.DroppedOffline)
+	add(&t.DroppedQueueFull, c.DroppedQueueFull)
+	add(&t.DroppedExpired, c.DroppedExpired+c.DroppedAged)
+	add(&t.DroppedTooLarge, c.DroppedTooLarge)
+	if c.DroppedQueueFull > 0 {
+		s.overflowed(c.DroppedQueueFull)
+	} else if s.overflowing {
+		if messages, _ := s.core.Backlog(); messages == 0 {
+			s.overflowing = false
+		}
+	}
+	if c.DroppedBroken > 0 {
+		s.log().Error("session recovered with losses", zap.Uint64("messages", c.DroppedBroken))
+	}
+}
+
+// overflowed logs once per episode that the bound of the queue drops messages.
+// An episode ends when the queue has been empty.
+func (s *Session) overflowed(n uint64) {
+	if s.overflowing {
+		return
+	}
+	s.overflowing = true
+	messages, bytes := s.core.Backlog()
+	s.log().Warn("queue at its bound, messages are dropped",
+		zap.Uint64("dropped", n), zap.Int("queued", messages), zap.Int64("queued_bytes", bytes))
+}

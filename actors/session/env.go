@@ -1,0 +1,62 @@
+package session
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/actors/routing"
+	"github.com/troupemq/troupe/internal/auth"
+	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/telemetry"
+	"github.com/troupemq/troupe/protocol/packet"
+	core "github.com/troupemq/troupe/protocol/session"
+)
+
+// Env is what the sessions of one event loop share. They run one at a time, so
+// they may share scratch space too; it never holds anything between two
+// messages.
+type Env struct {
+	Root     *actor.RootContext
+	Loop     eventloop.Loop
+	Tables   *routing.Tables
+	Limits   *core.Limits
+	Auth     *auth.Authenticator
+	Counters *telemetry.Counters
+	Numbers  *atomic.Uint64 // of receivers, one sequence for the instance
+	Buffers  *Buffers
+	Log      *zap.Logger
+
+	out   core.Output
+	codes []packet.ReasonCode
+	spare *message.Packets
+}
+
+// Buffers is the instance's pool of output buffers: a session takes one when
+// it has something to say, its connection gives it back when it is written.
+type Buffers struct {
+	pool sync.Pool
+}
+
+// bufferKept is the largest buffer that goes back to the pool, in bytes.
+const bufferKept = 256 << 10
+
+// Get returns an empty buffer.
+func (b *Buffers) Get() *message.Packets {
+	if p, ok := b.pool.Get().(*message.Packets); ok {
+		return p
+	}
+	return &message.Packets{B: make([]byte, 0, 4<<10)}
+}
+
+// Put gives a buffer back. Nobody else may hold it.
+func (b *Buffers) Put(p *message.Packets) {
+	if cap(p.B) > bufferKept {
+		return
+	}
+	p.B = p.B[:0]
+	b.pool.Put(p)
+}

@@ -1,0 +1,303 @@
+// Package session holds the session actor: one per MQTT Session, connected or
+// not. It speaks MQTT, its connection speaks bytes.
+//
+// The rules of the protocol are not here but in protocol/session, which is
+// pure; the actor hands that core what arrives and carries out what it wants:
+// frames to the connection, messages to the receivers' sessions, Topic Filters
+// to the shards.
+package session
+
+import (
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/actors/routing"
+	"github.com/troupemq/troupe/actors/system"
+	"github.com/troupemq/troupe/internal/auth"
+	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/protocol/packet"
+	core "github.com/troupemq/troupe/protocol/session"
+)
+
+// flushAt is the number of bytes at which a session hands over its output in
+// the middle of a drain.
+const flushAt = 64 << 10
+
+// State is what outlives a failure of the session's actor: the Session of the
+// protocol, its place in the topic index, and what the shards have not
+// confirmed. Whoever spawns the actor makes it and keeps it for restarts.
+type State struct {
+	core      *core.Session
+	clientID  string
+	receiver  *message.Receiver
+	connects  uint64 // Connect messages seen
+	token     uint64 // last one given to a change of subscriptions
+	pending   []change
+	replaying int // slices of retained messages that will still come
+
+	queued      int64 // messages and bytes of the backlog as last added to the counters
+	queuedBytes int64
+}
+
+// NewState makes the state of a new Session.
+func NewState(env *Env, clientID string) *State {
+	return &State{
+		core:     core.New(clientID, env.Limits),
+		clientID: clientID,
+		receiver: &message.Receiver{ID: env.Numbers.Add(1)},
+	}
+}
+
+// Session is the actor.
+type Session struct {
+	*State
+	env       *Env
+	self      *actor.PID
+	registry  *actor.PID
+	publisher routing.Publisher
+
+	connection *actor.PID
+	epoch      uint64
+	client     auth.Client      // who is attached
+	exchange   auth.Exchange    // re-authentication in progress
+	packets    *message.Packets // to the connection, not handed over yet
+	closing    *core.Close      // why the connection is being closed
+	replays    []*message.Replay
+	timer      *eventloop.Timer
+	armed      int64 // Unix ms the timer is set to, 0: not
+
+	paused      bool // the connection was told not to read
+	draining    bool // say good-bye as soon as nothing waits
+	overflowing bool // the queue drops, and that was logged
+	ended       bool
+	reported    uint64 // 1 + connects when the registry was last told of the end
+}
+
+// New makes the actor of a Session; mailbox is its own.
+func New(env *Env, state *State, mailbox message.Depth) *Session {
+	state.receiver.Mailbox = mailbox
+	return &Session{State: state, env: env}
+}
+
+type tick struct{}
+
+// Receive implements actor.Actor.
+func (s *Session) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *message.Frames:
+		if m.Epoch == s.epoch && s.connection != nil {
+			s.core.Receive(m.Bytes, s.env.Loop.Now(), s.begin())
+			s.apply()
+		}
+	case *message.Deliver:
+		s.deliver(m)
+	case system.Drained:
+		s.flush()
+		s.more()
+		s.leave()
+	case *message.Barrier:
+		s.env.Root.Send(m.Publisher, &message.Credit{Receiver: m.Receiver})
+	case *message.Credit:
+		s.publisher.Credit(m.Receiver)
+		s.pace()
+	case *message.Congestion:
+		if m.Epoch == s.epoch && s.connection != nil {
+			s.core.Congest(m.On, s.env.Loop.Now(), s.begin())
+			s.apply()
+		}
+	case *message.Subscribed:
+		s.confirmed(m)
+	case *message.Retained:
+		s.retained(m)
+	case *message.Resubscribe:
+		s.repeat(m.Shard)
+	case *message.Connect:
+		s.connect(m)
+	case *message.Detached:
+		if m.Epoch == s.epoch && s.connection != nil {
+			s.detach(m.Cause)
+		}
+	case *message.Abandoned:
+		if s.connection != nil && s.connection.Equal(m.Connection) {
+			s.detach(nil)
+		}
+	case *message.Violation:
+		if m.Epoch == s.epoch && s.connection != nil {
+			s.disconnect(m.Code, m.Cause)
+		}
+	case *judged:
+		if m.epoch == s.epoch && s.connection != nil {
+			s.core.Authenticated(m.result, s.begin())
+			s.apply()
+		}
+	case tick:
+		s.tick()
+	case *message.End:
+		s.end(m.Code)
+	case *message.Drain:
+		s.draining = true
+	case *message.Shutdown:
+		if s.connection != nil {
+			s.disconnect(packet.ServerShuttingDown, nil)
+		}
+	case *actor.Started:
+		s.start(ctx)
+	case *actor.Restarting:
+		s.stop()
+	case *actor.Stopping:
+		s.stop()
+		s.env.Counters.Sessions.Add(-1)
+		s.gauge(0, 0)
+	}
+}
+
+// start runs for a new Session and again after a failure of the actor, which
+// is to the Session as a lost connection: what was acknowledged stays.
+func (s *Session) start(ctx actor.Context) {
+	s.self, s.registry = ctx.Self(), ctx.Parent()
+	s.receiver.PID = s.self
+	s.publisher = routing.NewPublisher(s.env.Tables, s.self, s.receiver.ID)
+	if s.connects == 0 {
+		s.env.Counters.Sessions.Add(1)
+		return
+	}
+	s.core.Recover(s.env.Loop.Now(), s.begin())
+	s.apply()
+	s.repeat(everyShard)
+}
+
+// stop leaves nothing behind that points to this actor. The connection closes
+// and finds its Session again by another CONNECT.
+func (s *Session) stop() {
+	if s.connection != nil {
+		s.env.Root.Send(s.connection, &message.Close{})
+		s.connection = nil
+		s.online(false)
+	}
+	if s.timer != nil {
+		s.env.Loop.Stop(s.timer)
+	}
+}
+
+func (s *Session) deliver(m *message.Deliver) {
+	now, out := s.env.Loop.Now(), s.begin()
+	for _, run := range m.Runs {
+		s.core.Deliver(run, m.Terms, now, out)
+	}
+	s.apply()
+}
+
+// begin returns the Output for the next call of the core.
+func (s *Session) begin() *core.Output {
+	out := &s.env.out
+	out.Reset()
+	switch {
+	case s.packets != nil:
+		out.Packets = s.packets.B
+	default:
+		if s.env.spare == nil {
+			s.env.spare = s.env.Buffers.Get()
+		}
+		out.Packets = s.env.spare.B
+	}
+	return out
+}
+
+// keep takes over what the core wrote to the Client.
+func (s *Session) keep(out *core.Output) {
+	if s.packets == nil {
+		if len(out.Packets) == 0 {
+			return
+		}
+		s.packets, s.env.spare = s.env.spare, nil
+	}
+	s.packets.B = out.Packets
+}
+
+// flush hands what was written to the connection: once per drain, and earlier
+// only when it is much.
+func (s *Session) flush() {
+	if s.packets == nil {
+		return
+	}
+	if s.connection == nil {
+		s.env.Buffers.Put(s.packets)
+	} else {
+		s.env.Root.Send(s.connection, s.packets)
+	}
+	s.packets = nil
+}
+
+// leave says good-bye when the instance drains and nothing waits any more.
+func (s *Session) leave() {
+	if !s.draining || s.connection == nil || s.closing != nil {
+		return
+	}
+	if messages, _ := s.core.Backlog(); messages == 0 && s.core.Inflight() == 0 {
+		s.disconnect(packet.ServerShuttingDown, nil)
+		s.flush()
+	}
+}
+
+func (s *Session) tick() {
+	s.armed = 0
+	s.publisher.Recheck()
+	s.pace()
+	s.core.Tick(s.env.Loop.Now(), s.begin())
+	s.apply()
+}
+
+// arm sets the timer to when the core, or a publisher held up by a receiver,
+// wants to be looked at.
+func (s *Session) arm() {
+	at := s.core.Next()
+	if s.publisher.Blocked() {
+		if soon := s.env.Loop.Now() + recheckAfter; at == 0 || soon < at {
+			at = soon
+		}
+	}
+	if at == s.armed || at == 0 && s.armed == 0 {
+		return
+	}
+	if at != 0 && s.armed != 0 && s.armed <= at {
+		return // fires early and is set again then
+	}
+	s.armed = at
+	if at == 0 {
+		s.env.Loop.Stop(s.timer)
+		return
+	}
+	if s.timer == nil {
+		self, root := s.self, s.env.Root
+		s.timer = eventloop.NewTimer(func() { root.Send(self, tick{}) })
+	}
+	s.env.Loop.Start(s.timer, at)
+}
+
+// recheckAfter is how long, in milliseconds, a publisher waits at most for a
+// receiver that died before it answered.
+const recheckAfter = 100
+
+// pace gives or takes the connection's credit to read.
+func (s *Session) pace() {
+	if blocked := s.publisher.Blocked(); blocked != s.paused && s.connection != nil {
+		s.paused = blocked
+		s.env.Root.Send(s.connection, &message.Reading{On: !blocked})
+	}
+}
+
+func (s *Session) online(on bool) {
+	if s.receiver.Online.Swap(on) == on {
+		return
+	}
+	if on {
+		s.env.Counters.Connected()
+	} else {
+		s.env.Counters.ClientsConnected.Add(-1)
+	}
+}
+
+func (s *Session) log() *zap.Logger {
+	return s.env.Log.With(zap.String("client", s.clientID))
+}

@@ -1,0 +1,142 @@
+package session
+
+import (
+	"slices"
+
+	"github.com/troupemq/troupe/actors/message"
+	core "github.com/troupemq/troupe/protocol/session"
+)
+
+// everyShard stands for all shards in repeat.
+const everyShard = -1
+
+// replayRoom is the number of messages waiting for the Client below which the
+// next slice of retained messages is asked for.
+const replayRoom = 64
+
+// change is what a shard was asked to do and has not confirmed. Changes are
+// kept in their order, so that they can be sent again in it.
+type change struct {
+	shard  int
+	packet uint16 // Packet Identifier of the SUBSCRIBE or UNSUBSCRIBE, 0: nobody waits
+	epoch  uint64
+	m      *message.Subscribe
+}
+
+// subscribe registers the Topic Filters of one SUBSCRIBE with the shards that
+// hold them.
+func (s *Session) subscribe(r *core.SubscribeRequest) {
+	filters := make([]message.Filter, len(r.Subscriptions))
+	for i, sub := range r.Subscriptions {
+		filters[i] = message.Filter{Name: sub.Filter, ID: sub.ID, Options: sub.Options, Replay: sub.Replay}
+		if sub.Replay {
+			if s.replaying == 0 {
+				s.core.ReplayBegin()
+			}
+			s.replaying += len(s.env.Tables.RetainedFor(sub.Filter))
+		}
+	}
+	s.send(r.PacketID, false, filters)
+}
+
+func (s *Session) unsubscribe(r *core.UnsubscribeRequest) {
+	filters := make([]message.Filter, len(r.Filters))
+	for i, name := range r.Filters {
+		filters[i].Name = name
+	}
+	s.send(r.PacketID, true, filters)
+	if len(filters) == 0 && r.PacketID != 0 {
+		s.core.Unsubscribed(r.PacketID, &s.env.out)
+	}
+}
+
+// send spreads a change over the shards, one message each.
+func (s *Session) send(id uint16, remove bool, filters []message.Filter) {
+	first := len(s.pending)
+	for _, f := range filters {
+		shard := s.env.Tables.Shard(f.Name)
+		at := slices.IndexFunc(s.pending[first:], func(c change) bool { return c.shard == shard })
+		if at < 0 {
+			s.token++
+			s.pending = append(s.pending, change{
+				shard: shard, packet: id, epoch: s.epoch,
+				m: &message.Subscribe{Receiver: s.receiver, Token: s.token, Remove: remove},
+			})
+			at = len(s.pending) - 1 - first
+		}
+		m := s.pending[first+at].m
+		m.Filters = append(m.Filters, f)
+	}
+	for _, c := range s.pending[first:] {
+		s.env.Root.Send(s.env.Tables.Shards[c.shard], c.m)
+	}
+}
+
+// confirmed takes a shard's word that publishers see the change. The Client
+// gets its SUBACK or UNSUBACK with the last of them.
+func (s *Session) confirmed(m *message.Subscribed) {
+	at := slices.IndexFunc(s.pending, func(c change) bool { return c.m.Token == m.Token })
+	if at < 0 {
+		return // sent twice around a failure of the shard
+	}
+	done := s.pending[at]
+	s.pending = slices.Delete(s.pending, at, at+1)
+	if len(s.pending) == 0 {
+		s.pending = nil
+	}
+	waits := slices.ContainsFunc(s.pending, func(c change) bool {
+		return c.packet == done.packet && c.epoch == done.epoch && c.m.Remove == done.m.Remove
+	})
+	out := s.begin()
+	if !waits && done.packet != 0 && done.epoch == s.epoch && s.connection != nil {
+		if done.m.Remove {
+			s.core.Unsubscribed(done.packet, out)
+		} else {
+			s.core.Subscribed(done.packet, nil, out)
+		}
+	}
+	s.apply()
+}
+
+// repeat sends again what a shard has not confirmed, in the old order.
+func (s *Session) repeat(shard int) {
+	for _, c := range s.pending {
+		if shard == everyShard || c.shard == shard {
+			s.env.Root.Send(s.env.Tables.Shards[c.shard], c.m)
+		}
+	}
+}
+
+// retained takes a slice of retained messages and asks for the next one when
+// the Client has taken enough of what waits for it.
+func (s *Session) retained(m *message.Retained) {
+	now, out := s.env.Loop.Now(), s.begin()
+	for _, run := range m.Runs {
+		s.core.Deliver(run, m.Terms, now, out)
+	}
+	if m.Next == nil {
+		if s.replaying > 0 {
+			s.replaying--
+			if s.replaying == 0 {
+				s.core.ReplayEnd()
+			}
+		}
+	} else {
+		s.replays = append(s.replays, m.Next)
+	}
+	s.apply()
+}
+
+// more asks for the next slices of retained messages, if there is room.
+func (s *Session) more() {
+	if len(s.replays) == 0 || s.ended {
+		return
+	}
+	if messages, _ := s.core.Backlog(); messages >= replayRoom {
+		return
+	}
+	for _, next := range s.replays {
+		s.env.Root.Send(next.Retained, next)
+	}
+	s.replays = nil
+}

@@ -1,0 +1,152 @@
+package troupe
+
+import (
+	"crypto/rand"
+	"net"
+	"strconv"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/connection"
+	"github.com/troupemq/troupe/actors/listener"
+	"github.com/troupemq/troupe/actors/local"
+	"github.com/troupemq/troupe/actors/registry"
+	"github.com/troupemq/troupe/actors/retained"
+	"github.com/troupemq/troupe/actors/router"
+	"github.com/troupemq/troupe/actors/session"
+	"github.com/troupemq/troupe/actors/sys"
+	"github.com/troupemq/troupe/actors/system"
+	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/protocol/packet"
+	core "github.com/troupemq/troupe/protocol/session"
+)
+
+func (t *tree) growRetained(ctx actor.Context) {
+	c := t.broker.config.Retained
+	limits := retained.Limits{Messages: int64(c.MaxMessages), Bytes: int64(c.MaxBytes)}
+	kind := t.system.Kind("keeper", stop)
+	for i := range t.tables.Retained {
+		store, loop := retained.NewStore(), t.loop(i)
+		t.tables.Retained[i] = t.child(ctx, kind, loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
+			return retained.New(store, loop, limits, t.counters, t.broker.log)
+		})
+	}
+}
+
+func (t *tree) growRouter(ctx actor.Context) {
+	kind := t.system.Kind("shard", stop)
+	for i := range t.tables.Shards {
+		t.tables.Shards[i] = t.child(ctx, kind, t.loop(i), strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
+			return router.NewShard(i, t.tables, t.told, t.counters)
+		})
+	}
+}
+
+// told are the actors that subscribe, or know who does.
+func (t *tree) told() []*actor.PID {
+	return append([]*actor.PID{t.program}, t.clients.Registries...)
+}
+
+func (t *tree) growSessions(ctx actor.Context) {
+	limits, buffers := t.broker.limits(), new(session.Buffers)
+	registryKind := t.system.Kind("registry", restartAlone)
+	sessionKind := t.system.Kind("session", stop)
+	envs := make([]*session.Env, len(t.loops))
+	for i, loop := range t.loops {
+		envs[i] = &session.Env{
+			Root: t.system.Root(), Loop: loop, Tables: t.tables, Limits: limits, Auth: t.broker.auth,
+			Counters: t.counters, Numbers: &t.numbers, Buffers: buffers, Log: t.broker.log,
+		}
+	}
+	for i := range t.clients.Registries {
+		env := envs[i%len(envs)]
+		spawn := func(ctx actor.Context, name, clientID string) (*actor.PID, error) {
+			state := session.NewState(env, clientID)
+			return sessionKind.SpawnChild(ctx, env.Loop, name, func(m *system.Mailbox) actor.Actor {
+				return session.New(env, state, m)
+			})
+		}
+		t.clients.Registries[i] = t.child(ctx, registryKind, env.Loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
+			return registry.New(spawn)
+		})
+	}
+	t.release = buffers.Put
+}
+
+func (t *tree) growProgram(ctx actor.Context) {
+	loop := t.loops[0]
+	t.publisher = t.child(ctx, t.system.Kind("publisher", stop), loop, "publisher", func(*system.Mailbox) actor.Actor {
+		return local.NewPublisher(t.tables, loop)
+	})
+	interval := t.broker.config.Sys.Interval.Std()
+	if interval == 0 {
+		return
+	}
+	t.child(ctx, t.system.Kind("sys", stop), loop, "sys", func(*system.Mailbox) actor.Actor {
+		return sys.New(t.tables, loop, t.counters, Version, interval.Milliseconds())
+	})
+}
+
+func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
+	env := &connection.Env{
+		Root: t.system.Root(), Loops: t.loops, Attach: t.broker.loops.Attach, Clients: &t.clients,
+		Limits: t.broker.limits(), Auth: t.broker.auth,
+		ConnectTimeout: t.broker.config.Limits.ConnectTimeout.Std().Milliseconds(),
+		Counters:       t.counters, Release: t.release, NewClientID: newClientID, Log: t.broker.log,
+	}
+	listenerKind := t.system.Kind("listener", resume)
+	connectionsKind := t.system.Kind("connections", stop)
+	connectionKind := t.system.Kind("connection", stop)
+	for _, l := range open {
+		log := t.broker.log.With(zap.String("listener", l.name))
+		known := &connection.Listener{Name: l.name, AllowAnonymous: l.anonymous}
+		children := func(ctx actor.Context) []*actor.PID {
+			pids := make([]*actor.PID, len(t.loops))
+			for i, loop := range t.loops {
+				accept := func(ctx actor.Context, c net.Conn) error {
+					_, err := connectionKind.SpawnChild(ctx, loop, "", func(m *system.Mailbox) actor.Actor {
+						return connection.New(env, known, loop, m, c)
+					})
+					return err
+				}
+				pids[i] = t.child(ctx, connectionsKind, loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
+					return listener.NewConnections(accept)
+				})
+			}
+			return pids
+		}
+		t.listeners = append(t.listeners, t.child(ctx, listenerKind, t.loops[0], l.name, func(*system.Mailbox) actor.Actor {
+			return listener.New(l.listener, t.broker.config.Limits.MaxConnections, children, t.counters, log)
+		}))
+	}
+}
+
+// newClientID makes an identifier for a Client that brings none.
+func newClientID() string { return "auto-" + rand.Text() }
+
+// limits are the configured bounds in the terms of the protocol.
+func (b *Broker) limits() *core.Limits {
+	l, q := b.config.Limits, b.config.Session.Queue
+	return &core.Limits{
+		ReceiveMaximum:    uint16(l.ReceiveMaximum),
+		MaxInflight:       uint16(l.MaxInflight),
+		TopicAliasMaximum: uint16(l.TopicAliasMaximum),
+		MaxPacketSize:     uint32(l.MaxPacketSize),
+		MaxQoS:            packet.QoS2,
+		RetainAvailable:   true,
+		ServerKeepAlive:   uint16(l.ServerKeepAlive.Std().Seconds()),
+		ExpiryMaximum:     uint32(b.config.Session.ExpiryMaximum.Std().Seconds()),
+		TopicLevels:       l.TopicLevels,
+		Queue: core.QueueLimits{
+			Messages: q.MaxMessages, Bytes: int64(q.MaxBytes), Age: q.MaxAge.Std().Milliseconds(),
+			Overflow: map[configs.Overflow]core.Overflow{
+				configs.OverflowDropOldest: core.DropOldest, configs.OverflowDropNewest: core.DropNewest, configs.OverflowReject: core.Reject,
+			}[q.Overflow],
+			QoS0Bytes: int64(q.MaxBytes),
+		},
+	}
+}
+
+// refusing tells whether a full queue is the publisher's business.
+func (b *Broker) refusing() bool { return b.config.Session.Queue.Overflow == configs.OverflowReject }

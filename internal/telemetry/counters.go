@@ -1,0 +1,63 @@
+// Package telemetry holds what an instance counts about itself. The counters
+// are handed to the actors that write them; nothing here is global.
+package telemetry
+
+import "sync/atomic"
+
+// Counters of one instance since it was made. Writers add once per batch and
+// not once per message, so plain atomics cost nothing measurable.
+type Counters struct {
+	// Connections.
+	ConnectionsAccepted atomic.Int64 // sockets accepted
+	ConnectionsRefused  atomic.Int64 // refused: limit, authentication, protocol
+	ConnectionsOpen     atomic.Int64 // sockets open now
+	ClientsConnected    atomic.Int64 // sessions with a Network Connection now
+	ClientsMaximum      atomic.Int64 // most ClientsConnected at once
+	ClientsExpired      atomic.Int64 // sessions ended by Session Expiry
+	Sessions            atomic.Int64 // sessions held now, connected or not
+
+	// Bytes and packets on the wire.
+	BytesReceived       atomic.Int64
+	BytesSent           atomic.Int64
+	PacketsReceived     atomic.Int64
+	PacketsSent         atomic.Int64
+	PublishReceived     atomic.Int64 // PUBLISH packets
+	PublishSent         atomic.Int64
+	PublishBytesIn      atomic.Int64 // bytes of PUBLISH frames
+	PublishBytesOut     atomic.Int64
+	MessagesQueued      atomic.Int64 // waiting in sessions now
+	BytesQueued         atomic.Int64
+	Subscriptions       atomic.Int64 // in the index now
+	SharedSubscriptions atomic.Int64 // of them, shared ones
+	RetainedMessages    atomic.Int64
+	RetainedBytes       atomic.Int64
+
+	// What a bound's policy dropped, by reason.
+	DroppedCongested atomic.Int64 // QoS 0 to a Client that does not read
+	DroppedQueueFull atomic.Int64 // queue at its bound
+	DroppedExpired   atomic.Int64 // Message Expiry Interval or queue age
+	DroppedTooLarge  atomic.Int64 // above the Client's Maximum Packet Size
+	DroppedRetained  atomic.Int64 // retained bound reached
+	DroppedOffline   atomic.Int64 // QoS 0 to a Session without connection
+	RefusedQuota     atomic.Int64 // publishes refused with 0x97
+
+	// Actors that failed, by kind.
+	FailedConnection atomic.Int64
+	FailedSession    atomic.Int64
+	FailedRegistry   atomic.Int64
+	FailedShard      atomic.Int64
+	FailedRetained   atomic.Int64
+	FailedListener   atomic.Int64
+	FailedOther      atomic.Int64
+}
+
+// Connected counts a Client in and keeps the maximum.
+func (c *Counters) Connected() {
+	n := c.ClientsConnected.Add(1)
+	for {
+		top := c.ClientsMaximum.Load()
+		if n <= top || c.ClientsMaximum.CompareAndSwap(top, n) {
+			return
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package troupe
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/actors/routing"
+	"github.com/troupemq/troupe/actors/system"
+	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/telemetry"
+)
+
+// tree is the supervision tree of one running instance. On the right, what
+// becomes of an actor that fails:
+//
+//	instance ─┬─ retained ── retained × 4                   restart with what it kept
+//	          ├─ router ──── shard × 9                      restart from the last snapshot
+//	          ├─ sessions ── registry × 8 per loop          resume: a restart would end all below
+//	          │                └─ session                   restart as after a lost connection
+//	          ├─ program ─── publisher, subscriber, sys     restart
+//	          └─ listeners ─ listener                       resume
+//	                           └─ connections, per loop     resume
+//	                                └─ connection           stop: its Client comes back
+//
+// It starts from the top and stops from the bottom. What restarts too often
+// ends the instance, with the reason in Broker.Err; a session ends alone.
+// Failures are counted by kind and logged with their stack.
+type tree struct {
+	broker   *Broker
+	system   *system.System
+	loops    []eventloop.Loop
+	counters *telemetry.Counters
+	numbers  atomic.Uint64 // of receivers
+	tables   *routing.Tables
+	clients  routing.Clients
+
+	// Set while the tree grows, before plant returns.
+	root      *actor.PID
+	program   *actor.PID
+	publisher *actor.PID
+	listeners []*actor.PID
+	release   func(*message.Packets) // gives an output buffer back
+	err       error                  // of the first actor that could not be spawned
+
+	failed atomic.Pointer[system.Failure] // what ended the instance
+}
+
+// How many actors share a kind of work.
+const (
+	literalShards   = 8 // of the topic index; one more holds the filters with wildcards in front
+	retainedShards  = 4
+	registriesALoop = 8
+)
+
+// Supervision of the children of a kind of actors. Ten failures a minute are
+// more than accidents.
+func (t *tree) fatal() system.Supervision {
+	return system.Supervision{Action: system.Restart, Exhausted: t.end}
+}
+
+func (t *tree) restart() system.Supervision {
+	return system.Supervision{Action: system.Restart, Limit: 10, Within: time.Minute, Exhausted: t.end}
+}
+
+var (
+	restartAlone = system.Supervision{Action: system.Restart, Limit: 10, Within: time.Minute}
+	resume       = system.Supervision{Action: system.Resume}
+	stop         = system.Supervision{Action: system.Stop}
+)
+
+// plant brings up the tree of b over its open listeners. When it returns every
+// PID that somebody needs is set.
+func plant(b *Broker, loops []eventloop.Loop, open []handedListener) (*tree, error) {
+	t := &tree{broker: b, loops: loops, counters: new(telemetry.Counters)}
+	t.system = system.New(system.Options{Log: b.log, Failed: t.count})
+	t.tables = routing.New(t.system.Root(), literalShards, retainedShards)
+	t.tables.Refusing = b.refusing()
+	t.clients.Registries = make([]*actor.PID, registriesALoop*len(loops))
+
+	grown := make(chan struct{})
+	instance := t.system.Kind("instance", t.fatal())
+	top := &family{func(ctx actor.Context) {
+		t.root = ctx.Self()
+		t.family(ctx, "retained", t.restart(), t.growRetained)
+		t.family(ctx, "router", t.restart(), t.growRouter)
+		t.family(ctx, "sessions", resume, t.growSessions)
+		t.program = t.family(ctx, "program", t.restart(), t.growProgram)
+		t.family(ctx, "listeners", resume, func(ctx actor.Context) {
+			t.growListeners(ctx, open)
+			close(grown)
+		})
+	}}
+	if _, err := t.system.Spawn(instance.Props(loops[0], func() actor.Actor { return top }), "instance", stop); err != nil {
+		return nil, err
+	}
+	<-grown
+	return t, t.err
+}
+
+// family spawns an actor that does nothing but supervise. All families are on
+// the first loop, and so come up in the order in which they are spawned.
+func (t *tree) family(ctx actor.Context, name string, members system.Supervision, grow func(actor.Context)) *actor.PID {
+	return t.child(ctx, t.system.Kind(name, members), t.loops[0], name, func(*system.Mailbox) actor.Actor { return &family{grow} })
+}
+
+// child spawns an actor and keeps the first error.
+func (t *tree) child(ctx actor.Context, kind *system.Kind, loop eventloop.Loop, name string, produce func(*system.Mailbox) actor.Actor) *actor.PID {
+	pid, err := kind.SpawnChild(ctx, loop, name, produce)
+	if err != nil && t.err == nil {
+		t.err = err
+	}
+	return pid
+}
+
+// loop spreads actors over the loops.
+func (t *tree) loop(i int) eventloop.Loop { return t.loops[i%len(t.loops)] }
+
+// end stops the instance: a part failed that it cannot do without.
+func (t *tree) end(f system.Failure) {
+	if t.failed.CompareAndSwap(nil, &f) {
+		t.broker.log.Error("the instance ends, a part of it failed too often", zap.String("actor", f.PID.GetId()), zap.Any("reason", f.Reason))
+		t.system.Root().Stop(t.root)
+	}
+}
+
+// cause is the failure that ended the instance, if one did.
+func (t *tree) cause() error {
+	if f := t.failed.Load(); f != nil {
+		return f
+	}
+	return nil
+}
+
+// count counts and logs each failure of an actor.
+func (t *tree) count(f system.Failure) {
+	counter := map[string]*atomic.Int64{
+		"connection": &t.counters.FailedConnection,
+		"session":    &t.counters.FailedSession,
+		"registry":   &t.counters.FailedRegistry,
+		"shard":      &t.counters.FailedShard,
+		"keeper":     &t.counters.FailedRetained,
+		"listener":   &t.counters.FailedListener,
+	}[f.Kind]
+	if counter == nil {
+		counter = &t.counters.FailedOther
+	}
+	counter.Add(1)
+	t.broker.log.Error("an actor failed",
+		zap.String("actor", f.PID.GetId()), zap.String("kind", f.Kind), zap.Stringer("action", f.Action),
+		zap.Any("reason", f.Reason), zap.ByteString("stack", f.Stack))
+}
+
+// family is an actor that supervises others and does nothing else.
+type family struct {
+	grow func(ctx actor.Context)
+}
+
+// adopt asks a family for one more child.
+type adopt func(ctx actor.Context)
+
+// Receive implements actor.Actor.
+func (f *family) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		f.grow(ctx)
+	case adopt:
+		m(ctx)
+	}
+}

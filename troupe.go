@@ -1,0 +1,271 @@
+// Package troupe is an MQTT broker to embed: one [Broker] is one instance, with
+// its own listeners, sessions, limits and logger, and any number of them live
+// in one process without knowing of one another.
+//
+//	broker, err := troupe.New(troupe.WithAddress("127.0.0.1:0"))
+//	if err != nil { … }
+//	if err := broker.Start(ctx); err != nil { … }
+//	defer broker.Shutdown(ctx)
+//
+//	_, err = broker.Subscribe(ctx, "sensors/#", func(m *troupe.Message) { … })
+//	err = broker.Publish(ctx, troupe.Message{Topic: "sensors/1", Payload: []byte("21.5")})
+//
+// The package wires and holds no rules of MQTT: those are in protocol, and the
+// actors that live by them in actors. The tree of actors stands in tree.go.
+package troupe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/internal/auth"
+	"github.com/troupemq/troupe/internal/eventloop"
+)
+
+var (
+	// ErrStarted is returned by Start for a Broker that was started before: a
+	// Broker has one life, make another.
+	ErrStarted = errors.New("troupe: the broker was started before")
+	// ErrNotRunning is returned by what needs a running Broker.
+	ErrNotRunning = errors.New("troupe: the broker is not running")
+)
+
+// goodbyeMost is how long Clients have to take the farewell once the grace
+// period is over.
+const goodbyeMost = 3 * time.Second
+
+// Broker is one instance. Its methods are safe for concurrent use.
+type Broker struct {
+	config configs.Config
+	log    *zap.Logger
+	auth   *auth.Authenticator
+	handed []handedListener
+
+	mu    sync.Mutex
+	phase phase
+	tree  *tree // while running
+	loops *eventloop.Group
+	addrs map[string]net.Addr
+
+	done  chan struct{} // closed when the instance has ended
+	cause error         // why it ended by itself, before done is closed
+}
+
+type phase uint8
+
+const (
+	made phase = iota
+	running
+	over
+)
+
+type handedListener struct {
+	name      string
+	listener  net.Listener
+	anonymous bool
+}
+
+// New makes a Broker from options; without any it is the embedded default. It
+// opens nothing. The error names each configured value that is not allowed.
+func New(options ...Option) (*Broker, error) {
+	b := &Broker{config: configs.Defaults(), log: zap.NewNop(), done: make(chan struct{})}
+	for _, option := range options {
+		option(b)
+	}
+	if err := b.config.Validate(); err != nil {
+		return nil, err
+	}
+	b.log = b.log.With(zap.String("instance", b.config.Name))
+	return b, nil
+}
+
+// Start opens the listeners and brings up the tree of actors. When it returns
+// without an error Clients can connect. Cancelling ctx afterwards changes
+// nothing. A port that is taken is an error that names it; nothing is left
+// open then.
+func (b *Broker) Start(ctx context.Context) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.phase != made {
+		return ErrStarted
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	open, err := b.listen(ctx)
+	if err != nil {
+		return err
+	}
+	loops, err := eventloop.New(b.config.Limits.EventLoops, b.log)
+	if err != nil {
+		closeAll(open)
+		return fmt.Errorf("troupe: %w", err)
+	}
+	b.loops, b.addrs = loops, make(map[string]net.Addr, len(open))
+	for _, l := range open {
+		b.addrs[l.name] = l.listener.Addr()
+	}
+	b.tree, err = plant(b, loops.Loops(), open)
+	if err != nil {
+		closeAll(open)
+		_ = loops.Close(ctx)
+		return fmt.Errorf("troupe: %w", err)
+	}
+	b.phase = running
+	go b.watch(b.tree)
+	return nil
+}
+
+// listen opens every configured listener, or none.
+func (b *Broker) listen(ctx context.Context) ([]handedListener, error) {
+	open := append([]handedListener(nil), b.handed...)
+	var config net.ListenConfig
+	for _, l := range b.config.Listeners {
+		socket, err := config.Listen(ctx, "tcp", l.Address)
+		if err != nil {
+			closeAll(open)
+			return nil, fmt.Errorf("listener %s: cannot listen on %s: %w", l.Name, l.Address, reason(err))
+		}
+		open = append(open, handedListener{l.Name, socket, l.Anonymous()})
+	}
+	return open, nil
+}
+
+// reason is the operating system's word without the parts that the caller
+// names better.
+func reason(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+func closeAll(open []handedListener) {
+	for _, l := range open {
+		_ = l.listener.Close()
+	}
+}
+
+// watch ends the instance when its tree ends, by Shutdown or by itself.
+func (b *Broker) watch(t *tree) {
+	<-t.system.Ended(t.root)
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeMost)
+	defer cancel()
+	_ = b.loops.Close(ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.phase = over
+	b.cause = t.cause()
+	close(b.done)
+}
+
+// Shutdown stops the instance in order: no new connections; what waits for
+// connected Clients is delivered, for at most the configured grace period;
+// each is told good-bye (0x8B, Server shutting down); then the tree ends from
+// the leaves up. When ctx is done, it ends at once; the error is then that of
+// ctx. It leaves no goroutine, port or file.
+func (b *Broker) Shutdown(ctx context.Context) error {
+	b.mu.Lock()
+	t := b.tree
+	if b.phase == made {
+		b.phase = over
+		closeAll(b.handed)
+		close(b.done)
+	}
+	b.mu.Unlock()
+	if t == nil {
+		return nil
+	}
+	t.drain(ctx, b.config.Shutdown.GracePeriod.Std())
+	err := ctx.Err()
+	// Not bounded by ctx: the actors end within a turn of their loops.
+	t.system.Root().Stop(t.root)
+	<-b.done
+	return err
+}
+
+// Done is closed when the instance has ended, by Shutdown or because a part
+// failed that it cannot do without; then Err says which.
+func (b *Broker) Done() <-chan struct{} { return b.done }
+
+// Err is nil until Done is closed, and after a Shutdown.
+func (b *Broker) Err() error {
+	select {
+	case <-b.done:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.cause
+	default:
+		return nil
+	}
+}
+
+// Addr is the address of the listener with that name, as it was opened, or nil
+// if there is none or the Broker was not started.
+func (b *Broker) Addr(listener string) net.Addr {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.addrs[listener]
+}
+
+// Config is the configuration in force.
+func (b *Broker) Config() configs.Config { return b.config }
+
+// drain lets Clients have what waits for them, for at most grace, and tells
+// them good-bye.
+func (t *tree) drain(ctx context.Context, grace time.Duration) {
+	root := t.system.Root()
+	left := len(t.listeners) * len(t.loops)
+	quiet := make(chan struct{}, left)
+	for _, listener := range t.listeners {
+		root.Send(listener, &message.Hush{})
+	}
+	t.tell(&message.Drain{})
+	for _, listener := range t.listeners {
+		root.Send(listener, &message.Quiesce{Done: quiet})
+	}
+	await := func(limit time.Duration) {
+		timer := time.NewTimer(limit)
+		defer timer.Stop()
+		for left > 0 {
+			select {
+			case <-quiet:
+				left--
+			case <-timer.C:
+				return
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+	await(grace)
+	if left > 0 && ctx.Err() == nil {
+		t.tell(&message.Shutdown{})
+		await(goodbyeMost)
+	}
+}
+
+func (t *tree) tell(m any) {
+	for _, registry := range t.clients.Registries {
+		t.system.Root().Send(registry, m)
+	}
+}
+
+// running returns the tree, or ErrNotRunning.
+func (b *Broker) running() (*tree, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.phase != running {
+		return nil, ErrNotRunning
+	}
+	return b.tree, nil
+}
