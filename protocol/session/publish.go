@@ -87,7 +87,7 @@ func (s *Session) receive(p *packet.Publish, out *Output) bool {
 		known = in.ids.find(p.PacketID)
 	}
 	if known == nil || *known&idCounted == 0 {
-		if in.counted >= s.limits.receiveMaximum() {
+		if in.counted >= s.receiveMaximum() {
 			s.violate(violation(packet.ReceiveMaximumExceeded, "more PUBLISH packets than the Receive Maximum", "MQTT-3.3.4-9"), out)
 			return false
 		}
@@ -108,6 +108,14 @@ func (s *Session) receive(p *packet.Publish, out *Output) bool {
 	return true
 }
 
+// receiveMaximum is what binds this Client. One of a version before 5.0 was not told of any bound.
+func (s *Session) receiveMaximum() int {
+	if s.version != packet.V5 {
+		return 65535
+	}
+	return s.limits.receiveMaximum()
+}
+
 // refuse answers one message in its turn without routing it.
 func (s *Session) refuse(p *packet.Publish, code packet.ReasonCode, out *Output) {
 	if p.QoS == packet.QoS0 {
@@ -124,7 +132,7 @@ func (s *Session) extend(run *packet.Run, b []byte, out *Output) {
 	l := packet.LayoutOf(b, run.Version)
 	name := b[l.Topic-2 : l.TopicEnd]
 	properties := b[l.PropertyLength:l.PropertiesEnd]
-	limit := s.limits.receiveMaximum()
+	limit := s.receiveMaximum()
 	end, largest := l.Size, l.Size
 	for {
 		h, ok, err := packet.ReadHeader(b[end:], s.limits.MaxPacketSize)
