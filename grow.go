@@ -125,6 +125,10 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 // newClientID makes an identifier for a Client that brings none.
 func newClientID() string { return "auto-" + rand.Text() }
 
+// qos0Most bounds the QoS 0 messages, in bytes, that wait for a Client which
+// does not read fast enough. They are worth little by the time it does.
+const qos0Most = 4 << 20
+
 // limits are the configured bounds in the terms of the protocol.
 func (b *Broker) limits() *core.Limits {
 	l, q := b.config.Limits, b.config.Session.Queue
@@ -143,7 +147,7 @@ func (b *Broker) limits() *core.Limits {
 			Overflow: map[configs.Overflow]core.Overflow{
 				configs.OverflowDropOldest: core.DropOldest, configs.OverflowDropNewest: core.DropNewest, configs.OverflowReject: core.Reject,
 			}[q.Overflow],
-			QoS0Bytes: int64(q.MaxBytes),
+			QoS0Bytes: min(int64(q.MaxBytes), qos0Most),
 		},
 	}
 }
