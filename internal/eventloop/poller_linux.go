@@ -76,7 +76,7 @@ func (p *poller) poll() {
 
 // park waits until something is ready, the loop's next timer is due, or wake is called.
 func (p *poller) park(l *loop) {
-	if next := l.wheel.Next(); true {
+	if next := l.wheel.Next(); next != p.until {
 		var deadline time.Time
 		if next != 0 {
 			deadline = l.clock.at(next)
@@ -93,10 +93,9 @@ func (p *poller) park(l *loop) {
 
 // wake ends park, from any goroutine.
 func (p *poller) wake() {
-	_ = p.file.SetReadDeadline(past)
+	one := uint64(1) // added to a counter that nobody resets: it is full after 2^64 of them
+	_, _, _ = syscall.RawSyscall(unix.SYS_WRITE, uintptr(p.wakeup), uintptr(unsafe.Pointer(&one)), unsafe.Sizeof(one))
 }
-
-var past = time.Unix(1, 0)
 
 // dispatch tells the sockets what was collected, and shares the turn's read budget out among them.
 func (p *poller) dispatch(l *loop) {
