@@ -101,7 +101,9 @@ func (s *Session) connack(c *packet.Connect, a Attachment, present bool, out *Ou
 	start := len(out.Packets)
 	out.Packets = p.Append(out.Packets, c.Version)
 	if !s.fits(start, out) {
-		s.close(packet.PacketTooLarge, nil, out)
+		// Nothing else may come before CONNACK [MQTT-3.2.0-1].
+		out.Close = &Close{Code: packet.PacketTooLarge}
+		s.state = closing
 		return false
 	}
 	return true

@@ -136,8 +136,13 @@ func (s *Session) sendEach(r *packet.Run, t *Terms, offset, n int, qos packet.Qo
 func (s *Session) appendFlight(f *flight, qos packet.QoS, id uint16, dup bool, now int64, out *Output) bool {
 	r, t := f.run, f.terms
 	frame := r.Frames[f.offset:]
+	frame = frame[:frameSize(frame)]
+	if r.QoS > packet.QoS0 && r.Count == 1 && packetID(frame, len(r.Topic)) == 0 {
+		// A Will, or a message of the host: it never had an identifier, which is no valid frame.
+		frame = r.As(r.Version, false)
+	}
 	var p packet.Publish
-	if p.Decode(frame[:frameSize(frame)], r.Version) != nil {
+	if p.Decode(frame, r.Version) != nil {
 		out.Counts.DroppedBroken++
 		return false
 	}
@@ -235,4 +240,11 @@ func frameParts(b []byte) (header, size int) {
 func frameSize(b []byte) int {
 	_, size := frameParts(b)
 	return size
+}
+
+// packetID reads the Packet Identifier of a PUBLISH with QoS 1 or 2 and a Topic Name of so many bytes.
+func packetID(frame []byte, name int) uint16 {
+	header, _ := frameParts(frame)
+	i := header + 2 + name
+	return uint16(frame[i])<<8 | uint16(frame[i+1])
 }

@@ -149,12 +149,9 @@ func (s *Session) receivePubrel(id uint16, out *Output) {
 
 // eachID walks over the Packet Identifiers of a Run as the Client gave them.
 func eachID(r *packet.Run, visit func(id uint16)) {
-	for at := 0; at < len(r.Frames); {
-		header, size := frameParts(r.Frames[at:])
-		i := at + header + 2 + len(r.Topic)
-		if id := uint16(r.Frames[i])<<8 | uint16(r.Frames[i+1]); id != 0 {
+	for rest := r.Frames; len(rest) > 0; rest = rest[frameSize(rest):] {
+		if id := packetID(rest, len(r.Topic)); id != 0 {
 			visit(id)
 		}
-		at += size
 	}
 }
