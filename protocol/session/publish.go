@@ -29,6 +29,10 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 		s.refuse(&p, packet.TopicNameInvalid, out)
 		return size
 	}
+	if reserved(p.Topic) {
+		s.refuse(&p, packet.NotAuthorized, out)
+		return size
+	}
 	var run *packet.Run
 	if p.Dup || p.TopicAlias != 0 {
 		// DUP and the alias are between this Client and us [MQTT-3.3.1-3].
@@ -180,5 +184,8 @@ func plain(frame []byte) bool {
 	return p.Decode(frame, packet.V5) == nil &&
 		p.TopicAlias == 0 && !p.HasMessageExpiry && len(p.SubscriptionIDs) == 0
 }
+
+// reserved tells whether a topic is the Server's own, where Clients may listen and not speak (section 4.7.2).
+func reserved(name []byte) bool { return bytes.HasPrefix(name, []byte("$SYS/")) }
 
 func levels(name []byte) int { return bytes.Count(name, []byte{'/'}) + 1 }
