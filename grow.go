@@ -84,7 +84,7 @@ func (t *tree) growProgram(ctx actor.Context) {
 		return
 	}
 	t.child(ctx, t.system.Kind("sys", stop), loop, "sys", func(*system.Mailbox) actor.Actor {
-		return sys.New(t.tables, loop, t.counters, Version, interval.Milliseconds())
+		return sys.New(t.tables, loop, t.counters, Version(), interval.Milliseconds())
 	})
 }
 

@@ -20,10 +20,11 @@ import (
 	"github.com/troupemq/troupe/protocol/topic"
 )
 
-// sliceMessages and sliceBytes bound one slice of a replay.
+// What bounds one slice of a replay.
 const (
 	sliceMessages = 64
 	sliceBytes    = 64 << 10
+	sliceSteps    = 1024 // through the tree, whether they match or not
 )
 
 // Limits bounds what an instance retains; 0 means no bound.
@@ -164,19 +165,18 @@ func (r *Retained) replay(ctx actor.Context, m *message.Replay) {
 	if !ok {
 		cursor = r.store.tree.Find(m.Filter)
 	}
-	now := r.loop.Now()
+	now, size := r.loop.Now(), 0
 	answer := &message.Retained{Terms: m.Terms}
-	for size := 0; len(answer.Runs) < sliceMessages && size < sliceBytes; {
-		_, run, more := cursor.Next()
-		if !more {
-			ctx.Send(m.Subscriber, answer)
-			return
+	done := cursor.Walk(sliceSteps, func(_ string, run *packet.Run) bool {
+		if run.Deadline == 0 || run.Deadline > now {
+			answer.Runs = append(answer.Runs, run)
+			size += len(run.Frames)
 		}
-		if run.Deadline != 0 && run.Deadline <= now {
-			continue
-		}
-		answer.Runs = append(answer.Runs, run)
-		size += len(run.Frames)
+		return len(answer.Runs) < sliceMessages && size < sliceBytes
+	})
+	if done {
+		ctx.Send(m.Subscriber, answer)
+		return
 	}
 	m.Position = cursor
 	answer.Next = m

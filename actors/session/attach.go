@@ -73,6 +73,9 @@ func (s *Session) logDisconnect(cause error) {
 		reason = s.closing.Code.String()
 		if s.closing.ByClient {
 			reason = "client: " + reason
+			if s.closing.Code == packet.Success {
+				reason = "client: normal disconnection" // as 0x00 is called here
+			}
 		}
 		if s.closing.Err != nil {
 			cause = s.closing.Err

@@ -245,6 +245,9 @@ func (s *Session) tick() {
 	s.publisher.Recheck()
 	s.pace()
 	s.core.Tick(s.env.Loop.Now(), s.begin())
+	if s.env.out.Ended && !s.ended {
+		s.env.Counters.ClientsExpired.Add(1)
+	}
 	s.apply()
 }
 
