@@ -92,7 +92,7 @@ func (s *Session) receive(p *packet.Publish, out *Output) bool {
 	}
 	if known == nil || *known&idCounted == 0 {
 		if in.counted >= s.receiveMaximum() {
-			s.violate(violation(packet.ReceiveMaximumExceeded, "more PUBLISH packets than the Receive Maximum", "MQTT-3.3.4-9"), out)
+			s.violate(violation(packet.ReceiveMaximumExceeded, "more PUBLISH packets than the Receive Maximum", "MQTT-3.3.4-7"), out)
 			return false
 		}
 		in.counted++

@@ -150,9 +150,10 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 		}
 		out.Counts.DroppedQueueFull += uint64(left) - uint64(e.left)
 	}
+	alone := e.left == 1 && bytes > 0 && int64(e.end-e.offset) > bytes // no room could be made for it
 	for e.left > 0 && over() {
 		out.Counts.DroppedQueueFull++
-		if f := q.front(); f != nil {
+		if f := q.front(); f != nil && !alone {
 			q.advance(1, uint32(frameSize(f.run.Frames[f.offset:])))
 			continue
 		}

@@ -54,7 +54,7 @@ func appendDisconnect(dst []byte, v packet.Version, limit uint32, code packet.Re
 
 // reason is what the peer is told of an error.
 func reason(err error) []byte {
-	if e := (*packet.Error)(nil); errors.As(err, &e) {
+	if e := (*packet.Error)(nil); errors.As(err, &e) && e.Text != "" {
 		return []byte(e.Text)
 	}
 	return nil
