@@ -1,6 +1,9 @@
 package packet
 
-import "iter"
+import (
+	"bytes"
+	"iter"
+)
 
 // Each gives the messages of the run one by one, as runs of one frame: itself
 // if it has only one. They are views of the same bytes.
@@ -31,12 +34,22 @@ func (r *Run) PayloadSize() int {
 }
 
 // WithExpiry gives a copy of a run of one message with its Message Expiry
-// Interval set to seconds, for a message that waited [MQTT-3.3.2-6].
+// Interval set to seconds, for a message that waited [MQTT-3.3.2-6]. The copy's
+// Packet Identifier is 0.
 func (r *Run) WithExpiry(seconds uint32) *Run {
+	frame := r.Frames
+	l := LayoutOf(frame, r.Version)
+	if l.ID > 0 {
+		// A message that has not been sent yet, such as a Will, has the Packet
+		// Identifier 0, which Decode refuses. It means nothing in a run.
+		frame = bytes.Clone(frame)
+		frame[l.ID], frame[l.ID+1] = 0, 1
+	}
 	var p Publish
-	if err := p.Decode(r.Frames, r.Version); err != nil {
+	if err := p.Decode(frame, r.Version); err != nil {
 		return r // a run holds valid frames only
 	}
+	p.PacketID = 0
 	p.HasMessageExpiry, p.MessageExpiry = true, seconds
 	return NewRun(&p, r.Version)
 }

@@ -46,8 +46,20 @@ func TestWithExpiryRewritesTheInterval(t *testing.T) {
 	waited := run.WithExpiry(7)
 	require.EqualValues(t, 7, waited.Expiry)
 	require.EqualValues(t, 60, run.Expiry, "the original is shared and stays")
-	var p Publish
-	require.NoError(t, p.Decode(waited.Frames, V5))
+	p := messages(t, waited.Frames, V5)[0]
 	require.EqualValues(t, 7, p.MessageExpiry)
 	require.Equal(t, "body", string(p.Payload))
+}
+
+// TestWithExpiryOfUnsentMessage rewrites a message that has no Packet Identifier
+// yet, as a Will has none.
+func TestWithExpiryOfUnsentMessage(t *testing.T) {
+	for q := QoS0; q <= QoS2; q++ {
+		run := NewRun(&Publish{QoS: q, Topic: []byte("t"), Payload: []byte("body"), HasMessageExpiry: true, MessageExpiry: 60}, V5)
+		waited := run.WithExpiry(7)
+		require.EqualValues(t, 7, waited.Expiry)
+		p := messages(t, waited.Frames, V5)[0]
+		require.EqualValues(t, 7, p.MessageExpiry)
+		require.Equal(t, q, p.QoS)
+	}
 }
