@@ -13,8 +13,8 @@ func TestDisconnect(t *testing.T) {
 		{"normal", V5, raw(0xE0, 0), &Disconnect{}},
 		{"code", V5, raw(0xE0, 1, 0x8E), &Disconnect{Code: SessionTakenOver}},
 		{"Session Expiry alone", V5, frame(0xE0, raw(0), props(prop(0x11, u32(0)))), &Disconnect{HasSessionExpiry: true}},
-		{"everything", V5, frame(0xE0, raw(0x9C), props(prop(0x11, u32(1<<31)), prop(0x1C, str("there")), prop(0x1F, str("why")), user("a", "b"))),
-			&Disconnect{Code: UseAnotherServer, HasSessionExpiry: true, SessionExpiry: 1 << 31, ServerReference: []byte("there"),
+		{"everything", V5, frame(0xE0, raw(0x9C), props(prop(0x11, u32(1<<30)), prop(0x1C, str("there")), prop(0x1F, str("why")), user("a", "b"))),
+			&Disconnect{Code: UseAnotherServer, HasSessionExpiry: true, SessionExpiry: 1 << 30, ServerReference: []byte("there"),
 				ReasonString: []byte("why"), UserProperties: UserProperties(nil).With("a", "b")}},
 	})
 	require.Equal(t, raw(0xE0, 0), (&Disconnect{Code: ServerBusy, ReasonString: []byte("x")}).Append(nil, V311))
