@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
@@ -45,7 +46,8 @@ func New(o Options) *System {
 	s.queues.New = func() any { return new(queue) }
 	s.actors = actor.NewActorSystem(
 		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(newBridge(o.Log)) }),
-		actor.WithMetricProviders(nil), // protoactor's leaks a callback for every actor
+		actor.WithMetricProviders(nil),                            // protoactor's leaks a callback for every actor
+		actor.WithDeadLetterThrottleInterval(10*time.Millisecond), // how long the first dead letter of a burst keeps a goroutine
 	)
 	s.guardian = newGuardian(s)
 	return s

@@ -1,0 +1,119 @@
+package system
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+)
+
+// BenchmarkSend posts to an actor that is busy: the price of the sender and of the receiver, without a wake-up.
+func BenchmarkSend(b *testing.B) {
+	w := newWorld(b, 1)
+	done := make(chan struct{})
+	left := b.N
+	pid := w.top(b, Supervision{}, func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			if _, ok := ctx.Message().(*int); ok {
+				if left--; left == 0 {
+					close(done)
+				}
+			}
+		})
+	})
+	message := new(int)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		w.Send(pid, message)
+	}
+	<-done
+	b.StopTimer()
+	w.stop(b, pid)
+}
+
+// hop measures a message between two actors that wait for each other.
+func hop(b *testing.B, loops int) {
+	w := newWorld(b, loops)
+	done := make(chan struct{})
+	left := b.N
+	var pids [2]*actor.PID
+	message := new(int)
+	for i, name := range []string{"ping", "pong"} {
+		props := w.Kind(name, Supervision{}).Props(w.loops[i%loops], func() actor.Actor {
+			return actor.ReceiveFunc(func(ctx actor.Context) {
+				if _, ok := ctx.Message().(*int); !ok {
+					return
+				}
+				if left--; left == 0 {
+					close(done)
+				} else if left > 0 {
+					w.Send(pids[1-i], message)
+				}
+			})
+		})
+		pids[i], _ = w.Spawn(props, name, Supervision{})
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	w.Send(pids[0], message)
+	<-done
+	b.StopTimer()
+	w.stop(b, pids[0])
+	w.stop(b, pids[1])
+}
+
+func BenchmarkHopOnALoop(b *testing.B)      { hop(b, 1) }
+func BenchmarkHopBetweenLoops(b *testing.B) { hop(b, 2) }
+
+// blank is an actor without state.
+type blank struct{ _ int64 }
+
+func (*blank) Receive(actor.Context) {}
+
+// idle reports what an idle child costs its system and its parent, in bytes.
+func idle(b *testing.B, spawn func(w *world, ctx actor.Context, k *Kind, shared *actor.Props)) {
+	const count = 20_000
+	heap := func() uint64 {
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	for b.Loop() {
+		w := newWorld(b, 1)
+		k := w.Kind("idle", Supervision{})
+		shared := k.Props(w.loops[0], func() actor.Actor { return new(blank) })
+		ready := make(chan struct{})
+		before := heap()
+		pid := w.top(b, Supervision{}, func() actor.Actor {
+			return actor.ReceiveFunc(func(ctx actor.Context) {
+				switch m := ctx.Message().(type) {
+				case *actor.Started:
+					for range count {
+						spawn(w, ctx, k, shared)
+					}
+				case ask:
+					close(m.done)
+				}
+			})
+		})
+		go func() { w.settle(b, pid); close(ready) }()
+		<-ready
+		turn(w.loops[0])
+		turn(w.loops[0])
+		b.ReportMetric(float64(heap()-before)/count, "B/actor")
+		w.stop(b, pid)
+	}
+}
+
+func BenchmarkIdleActorSharedProps(b *testing.B) {
+	idle(b, func(_ *world, ctx actor.Context, _ *Kind, shared *actor.Props) { ctx.Spawn(shared) })
+}
+
+func BenchmarkIdleActorOwnProps(b *testing.B) {
+	idle(b, func(w *world, ctx actor.Context, k *Kind, _ *actor.Props) {
+		_, _ = k.SpawnChild(ctx, w.loops[0], "", func(*Mailbox) actor.Actor { return new(blank) })
+	})
+}
