@@ -208,3 +208,10 @@ func (b *bystander) unharmed() {
 	}
 }
 
+// nextType reads one packet of whatever type.
+func (p *peer) nextType() packet.Type {
+	p.t.Helper()
+	frame, err := p.next()
+	require.NoError(p.t, err)
+	return packet.Type(frame[0] >> 4)
+}
