@@ -1,6 +1,7 @@
 package troupe
 
 import (
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -30,21 +31,22 @@ import (
 // ends the instance, with the reason in Broker.Err; a session ends alone.
 // Failures are counted by kind and logged with their stack.
 type tree struct {
+	ground
 	broker   *Broker
 	system   *system.System
-	loops    []eventloop.Loop
 	counters *telemetry.Counters
 	numbers  atomic.Uint64 // of receivers
 	tables   *routing.Tables
 	clients  routing.Clients
 
-	// Set while the tree grows, before plant returns.
+	// Set while the tree grows.
 	root      *actor.PID
 	program   *actor.PID
 	publisher *actor.PID
 	listeners []*actor.PID
 	release   func(*message.Packets) // gives an output buffer back
 	err       error                  // of the first actor that could not be spawned
+	grown     chan struct{}          // closed when all that is set
 
 	failed atomic.Pointer[system.Failure] // what ended the instance
 }
@@ -72,16 +74,23 @@ var (
 	stop         = system.Supervision{Action: system.Stop}
 )
 
-// plant brings up the tree of b over its open listeners. When it returns every
-// PID that somebody needs is set.
-func plant(b *Broker, loops []eventloop.Loop, open []handedListener) (*tree, error) {
-	t := &tree{broker: b, loops: loops, counters: new(telemetry.Counters)}
+// ground is what a tree stands on and does not make itself: all that is not
+// the same each time comes from here, so that a simulation can bring its own.
+type ground struct {
+	loops       []eventloop.Loop
+	attach      func(net.Conn, eventloop.Loop, eventloop.Handler) (eventloop.Stream, error)
+	newClientID func() string // for a Client that brings none
+}
+
+// plant begins to bring up the tree of b over its open listeners. Once grown is
+// closed every PID that somebody needs is set, or err.
+func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
+	t := &tree{ground: g, broker: b, counters: new(telemetry.Counters), grown: make(chan struct{})}
 	t.system = system.New(system.Options{Log: b.log, Failed: t.count})
 	t.tables = routing.New(t.system.Root(), literalShards, retainedShards)
 	t.tables.Refusing = b.refusing()
-	t.clients.Registries = make([]*actor.PID, registriesALoop*len(loops))
+	t.clients.Registries = make([]*actor.PID, registriesALoop*len(t.loops))
 
-	grown := make(chan struct{})
 	instance := t.system.Kind("instance", t.fatal())
 	top := &family{func(ctx actor.Context) {
 		t.root = ctx.Self()
@@ -91,14 +100,13 @@ func plant(b *Broker, loops []eventloop.Loop, open []handedListener) (*tree, err
 		t.program = t.family(ctx, "program", t.restart(), t.growProgram)
 		t.family(ctx, "listeners", resume, func(ctx actor.Context) {
 			t.growListeners(ctx, open)
-			close(grown)
+			close(t.grown)
 		})
 	}}
-	if _, err := t.system.Spawn(instance.Props(loops[0], func() actor.Actor { return top }), "instance", stop); err != nil {
+	if _, err := t.system.Spawn(instance.Props(t.loops[0], func() actor.Actor { return top }), "instance", stop); err != nil {
 		return nil, err
 	}
-	<-grown
-	return t, t.err
+	return t, nil
 }
 
 // family spawns an actor that does nothing but supervise. All families are on

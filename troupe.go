@@ -113,7 +113,11 @@ func (b *Broker) Start(ctx context.Context) error {
 	for _, l := range open {
 		b.addrs[l.name] = l.listener.Addr()
 	}
-	b.tree, err = plant(b, loops.Loops(), open)
+	b.tree, err = plant(b, ground{loops.Loops(), loops.Attach, newClientID}, open)
+	if err == nil {
+		<-b.tree.grown
+		err = b.tree.err
+	}
 	if err != nil {
 		closeAll(open)
 		_ = loops.Close(ctx)
