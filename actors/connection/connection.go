@@ -109,6 +109,10 @@ func (c *Connection) Receive(ctx actor.Context) {
 		c.interest()
 	case *message.Close:
 		c.finish()
+	case *message.Hush:
+		if c.opening != nil && !c.closed {
+			c.lost(errShutdown) // who has not said CONNECT by now holds nothing up
+		}
 	case moved:
 		c.arrive()
 	case *admitted:
@@ -238,8 +242,11 @@ func (c *Connection) close(cause error) {
 	if c.timer != nil {
 		c.loop.Stop(c.timer)
 	}
-	if c.stream != nil {
+	switch {
+	case c.stream != nil:
 		_ = c.stream.Close()
+	case c.accepted != nil: // it failed as it started
+		_ = c.accepted.Close()
 	}
 	for _, p := range c.out {
 		c.env.Release(p)

@@ -12,6 +12,7 @@ import (
 var (
 	errLingered  = errors.New("the client did not take what was left to write")
 	errNoConnect = errors.New("no CONNECT in time")
+	errShutdown  = errors.New("shutting down")
 )
 
 // largeAt is the size in bytes from which a packet is gathered in a buffer of

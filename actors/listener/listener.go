@@ -116,6 +116,9 @@ func (c *Connections) Receive(ctx actor.Context) {
 		c.children--
 		c.tell()
 	case *message.Quiesce:
+		for _, child := range ctx.Children() {
+			ctx.Send(child, &message.Hush{})
+		}
 		c.waiting = append(c.waiting, m.Done)
 		c.tell()
 	}

@@ -7,11 +7,12 @@ type Drain struct{}
 // Shutdown asks every attached session to say good-bye now.
 type Shutdown struct{}
 
-// Hush asks a listener to accept no more connections.
+// Hush asks a listener to accept no more connections, and a connection to end
+// if its Client has no session yet.
 type Hush struct{}
 
-// Quiesce asks a supervisor of connections to answer on Done, which has room
-// for it, once it has no connection left. A listener asks all of its
+// Quiesce asks a supervisor of connections to hush them, and to answer on Done,
+// which has room for it, once it has none left. A listener asks all of its
 // supervisors, one per event loop.
 type Quiesce struct {
 	Done chan<- struct{}
