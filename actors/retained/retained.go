@@ -73,6 +73,7 @@ func (r *Retained) Receive(ctx actor.Context) {
 		r.arm()
 	case *actor.Stopping, *actor.Restarting:
 		r.loop.Stop(r.timer)
+		r.commit() // what was taken before a failure was acknowledged
 	case *message.Retain:
 		r.retain(m)
 	case *message.Replay:
@@ -107,7 +108,7 @@ func (r *Retained) retain(m *message.Retain) {
 	if r.refuse(replaces, grown, name) {
 		return
 	}
-	r.editor().Put(name, run)
+	r.change(func(e *topic.TreeEditor[*packet.Run]) { e.Put(name, run) })
 	r.counters.RetainedBytes.Add(grown)
 	if !replaces {
 		r.counters.RetainedMessages.Add(1)
@@ -143,11 +144,16 @@ func (r *Retained) get(name []byte) (*packet.Run, bool) {
 	return r.store.tree.Get(name)
 }
 
-func (r *Retained) editor() *topic.TreeEditor[*packet.Run] {
-	if r.edit == nil {
-		r.edit = r.store.tree.Edit()
+// change does one change. Should it fail in the middle, the edit is not to be
+// committed.
+func (r *Retained) change(do func(*topic.TreeEditor[*packet.Run])) {
+	edit := r.edit
+	if edit == nil {
+		edit = r.store.tree.Edit()
 	}
-	return r.edit
+	r.edit = nil
+	do(edit)
+	r.edit = edit
 }
 
 func (r *Retained) remove(name []byte) {
@@ -155,7 +161,7 @@ func (r *Retained) remove(name []byte) {
 	if !ok {
 		return
 	}
-	r.editor().Delete(name)
+	r.change(func(e *topic.TreeEditor[*packet.Run]) { e.Delete(name) })
 	r.counters.RetainedMessages.Add(-1)
 	r.counters.RetainedBytes.Add(-int64(len(before.Frames)))
 }
