@@ -80,6 +80,11 @@ func (s *Session) confirmed(m *message.Subscribed) {
 		return // sent twice around a failure of the shard
 	}
 	done := s.pending[at]
+	if slices.ContainsFunc(s.pending[:at], func(c change) bool { return c.shard == done.shard }) {
+		// A shard confirms in order: it failed and has lost the change before.
+		// Both are sent again, see repeat; this one alone would be undone by it.
+		return
+	}
 	s.pending = slices.Delete(s.pending, at, at+1)
 	if len(s.pending) == 0 {
 		s.pending = nil
