@@ -93,12 +93,15 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, qos QoS, handle f
 	feed := local.Feed()
 	receiver := &message.Receiver{ID: t.numbers.Add(1)}
 	wanted := message.Filter{Name: filter, Options: packet.SubscriptionOptions{QoS: qos}, Replay: share == ""}
+	subscriber := local.NewSubscriber(t.tables, receiver, wanted, b.config.Session.Queue.MaxMessages, feed, ready, t.counters,
+		b.log.With(zap.String("filter", filter)))
 	kind := t.system.Kind("subscriber", stop)
 	t.system.Send(t.program, adopt(func(ctx actor.Context) {
 		pid, _ := kind.SpawnChild(ctx, t.loops[0], "", func(m *system.Mailbox) actor.Actor {
-			receiver.Mailbox = m
-			return local.NewSubscriber(t.tables, receiver, wanted, b.config.Session.Queue.MaxMessages, feed, ready, t.counters,
-				b.log.With(zap.String("filter", filter)))
+			if receiver.Mailbox == nil { // publishers read it: it is the same after a restart
+				receiver.Mailbox = m
+			}
+			return subscriber
 		})
 		go local.Run(t.system.Root(), pid, feed, func(p *packet.Publish) { handle(newMessage(p)) })
 		spawned <- pid

@@ -8,6 +8,7 @@ import (
 	"github.com/troupemq/troupe/actors/routing"
 	"github.com/troupemq/troupe/internal/telemetry"
 	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/session"
 )
 
 // handedOver is the number of messages that wait for the program's function
@@ -31,13 +32,15 @@ type Subscriber struct {
 
 	queue    []*packet.Publish
 	feed     chan *packet.Publish
+	placed   bool // the index has the subscription
 	dropping bool
 }
 
-// NewSubscriber makes the actor. ready, which has room
-// for one value, gets it when the subscription is in place; feed, see [Feed],
-// leads to the goroutine of the subscription and is closed at the end. bound is the number of messages that may wait for handle; beyond
-// it the oldest are dropped and counted.
+// NewSubscriber makes the actor. The same value serves after a failure of it,
+// with what waits. ready, which has room for one value, gets it when the
+// subscription is in place; feed, see [Feed], leads to the goroutine of the
+// subscription and is closed at the end. bound is the number of messages that
+// may wait for handle; beyond it the oldest are dropped and counted.
 func NewSubscriber(tables *routing.Tables, receiver *message.Receiver, filter message.Filter, bound int,
 	feed chan *packet.Publish, ready chan<- struct{}, counters *telemetry.Counters, log *zap.Logger,
 ) *Subscriber {
@@ -67,9 +70,9 @@ type room struct{}
 func (s *Subscriber) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *message.Deliver:
-		s.take(m.Runs, m.Terms.QoS)
+		s.take(m.Runs, m.Terms)
 	case *message.Retained:
-		s.take(m.Runs, m.Terms.QoS)
+		s.take(m.Runs, m.Terms)
 		if m.Next != nil {
 			ctx.Send(m.Next.Retained, m.Next)
 		}
@@ -78,6 +81,7 @@ func (s *Subscriber) Receive(ctx actor.Context) {
 	case *message.Barrier:
 		ctx.Send(m.Publisher, &message.Credit{Receiver: m.Receiver})
 	case *message.Subscribed:
+		s.placed = true
 		select {
 		case s.ready <- struct{}{}:
 		default: // said before
@@ -94,21 +98,27 @@ func (s *Subscriber) Receive(ctx actor.Context) {
 	}
 }
 
+// subscribe asks for the subscription, also when it may have been lost.
 func (s *Subscriber) subscribe(ctx actor.Context) {
-	s.receiver.PID = ctx.Self()
+	if s.placed {
+		return
+	}
+	if s.receiver.PID == nil {
+		s.receiver.PID = ctx.Self()
+	}
 	s.receiver.Online.Store(true)
 	ctx.Send(s.tables.Shards[s.tables.Shard(s.filter.Name)],
 		&message.Subscribe{Receiver: s.receiver, Filters: []message.Filter{s.filter}})
 }
 
-func (s *Subscriber) take(runs []*packet.Run, qos packet.QoS) {
+func (s *Subscriber) take(runs []*packet.Run, terms *session.Terms) {
 	for _, run := range runs {
 		for one := range run.Owned().Each() {
 			p := new(packet.Publish)
 			if err := p.Decode(one.Frames, one.Version); err != nil {
 				continue // a run holds valid frames only
 			}
-			p.QoS = min(p.QoS, qos)
+			p.QoS, p.Retain = min(p.QoS, terms.QoS), terms.Retained
 			s.queue = append(s.queue, p)
 		}
 	}
