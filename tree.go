@@ -103,7 +103,7 @@ func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 			close(t.grown)
 		})
 	}}
-	if _, err := t.system.Spawn(instance.Props(t.loops[0], func() actor.Actor { return top }), "instance", stop); err != nil {
+	if _, err := t.system.Spawn(instance.Props(t.loops[0], func() actor.Actor { return top }), "instance", t.fatal()); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -177,5 +177,9 @@ func (f *family) Receive(ctx actor.Context) {
 		f.grow(ctx)
 	case adopt:
 		m(ctx)
+	case *message.Resubscribe:
+		for _, child := range ctx.Children() {
+			ctx.Send(child, m)
+		}
 	}
 }
