@@ -83,6 +83,16 @@ func New(options ...Option) (*Broker, error) {
 	if err := b.config.Validate(); err != nil {
 		return nil, err
 	}
+	names := make(map[string]bool)
+	for _, l := range b.config.Listeners {
+		names[l.Name] = true
+	}
+	for _, l := range b.handed {
+		if names[l.name] {
+			return nil, fmt.Errorf("troupe: there are two listeners named %q", l.name)
+		}
+		names[l.name] = true
+	}
 	b.log = b.log.With(zap.String("instance", b.config.Name))
 	return b, nil
 }
@@ -248,6 +258,8 @@ func (t *tree) drain(ctx context.Context, grace time.Duration) {
 				return
 			case <-ctx.Done():
 				return
+			case <-t.broker.done: // nobody is left to answer
+				left = 0
 			}
 		}
 	}
