@@ -23,6 +23,7 @@ type Publisher struct {
 
 	publisher routing.Publisher
 	waiting   []chan<- packet.ReasonCode // answered once no receiver is too far behind
+	current   chan<- packet.ReasonCode   // of the message that is being routed
 	codes     []packet.ReasonCode
 	timer     *eventloop.Timer
 }
@@ -43,14 +44,24 @@ func (p *Publisher) Receive(ctx actor.Context) {
 		p.timer = eventloop.NewTimer(func() { root.Send(self, tick{}) })
 	case *actor.Stopping, *actor.Restarting:
 		p.loop.Stop(p.timer)
+		if p.current != nil { // it made this actor fail
+			p.current <- packet.UnspecifiedError
+		}
+		code := packet.Success
+		if p.publisher.Busy() {
+			code = packet.UnspecifiedError // some receivers have not got theirs
+		}
 		for _, reply := range p.waiting {
-			reply <- packet.Success
+			reply <- code
 		}
 		p.waiting = nil
 	case *message.Publish:
 		p.publish(m)
 	case *message.Credit:
 		p.publisher.Credit(m.Receiver)
+		p.answer()
+	case message.Continue:
+		p.publisher.Continue()
 		p.answer()
 	case tick:
 		p.publisher.Recheck()
@@ -61,7 +72,13 @@ func (p *Publisher) Receive(ctx actor.Context) {
 // publish routes one message. The caller gets its answer when there is room
 // for more: that is how a program is slowed down to the pace of its receivers.
 func (p *Publisher) publish(m *message.Publish) {
-	p.codes = p.publisher.Publish([]*packet.Run{m.Run}, p.loop.Now(), p.codes[:0])
+	p.current = m.Reply
+	now := p.loop.Now()
+	if m.Run.HasExpiry {
+		m.Run.Deadline = now + int64(m.Run.Expiry)*1000
+	}
+	p.codes = p.publisher.Publish([]*packet.Run{m.Run}, now, p.codes[:0])
+	p.current = nil
 	if p.codes[0] == packet.QuotaExceeded || !p.publisher.Blocked() {
 		m.Reply <- p.codes[0]
 		return

@@ -28,6 +28,10 @@ type Credit struct {
 	Receiver *Receiver
 }
 
+// Continue is what a publisher sends itself to go on with a fan-out to more
+// receivers than one turn may serve.
+type Continue struct{}
+
 // Retain hands a message with RETAIN set to the retained actor of its topic.
 // It is sent before the publisher reads the shards' snapshots, so that a
 // subscription sees it either as retained or as live, never not at all.

@@ -19,6 +19,9 @@ const (
 	depthHigh = 1024
 	// routesKept bounds the route cache of a publisher.
 	routesKept = 64
+	// fanOutSlice is the number of receivers that a publisher serves before it
+	// gives its loop to others.
+	fanOutSlice = 4096
 )
 
 // Publisher routes the messages of one actor. Its zero value is not usable;
@@ -34,6 +37,16 @@ type Publisher struct {
 	build     *builder
 
 	blocked []*message.Receiver // owe a Credit
+	jobs    []job               // fan-outs under way or waiting behind one, in order
+}
+
+// job is a batch on its way to more receivers than one turn may serve.
+type job struct {
+	route    *route
+	runs     []*packet.Run
+	target   int // the next target, and the next of its receivers
+	receiver int
+	deliver  *message.Deliver // of that target
 }
 
 // NewPublisher makes the publishing side of the actor self. receiver is its
@@ -92,10 +105,43 @@ func (p *Publisher) Redistribute(lost []session.Redistribution) {
 	}
 }
 
-// Blocked tells whether a receiver is so far behind that this publisher must
-// not read more. The actor passes each Credit that it gets to
-// [Publisher.Credit], and calls [Publisher.Recheck] from time to time.
-func (p *Publisher) Blocked() bool { return len(p.blocked) > 0 }
+// Blocked tells whether this publisher must not take more, because a fan-out
+// is under way or a receiver is far behind. The actor passes each Credit that
+// it gets to [Publisher.Credit], and calls [Publisher.Recheck] from time to
+// time.
+func (p *Publisher) Blocked() bool { return len(p.blocked) > 0 || p.Busy() }
+
+// Busy tells whether a fan-out is under way: its actor must not end before.
+func (p *Publisher) Busy() bool { return len(p.jobs) > 0 }
+
+// Continue goes on with a fan-out that took more than one turn: it is for each
+// [message.Continue] that the actor gets.
+func (p *Publisher) Continue() {
+	for left := fanOutSlice; len(p.jobs) > 0; {
+		j := &p.jobs[0]
+		for j.target < len(j.route.targets) {
+			t := &j.route.targets[j.target]
+			if j.deliver == nil {
+				j.deliver = &message.Deliver{Runs: j.runs, Terms: t.terms}
+			}
+			for ; j.receiver < len(t.receivers); j.receiver++ {
+				if left == 0 {
+					p.tables.root.Send(p.self, message.Continue{})
+					return
+				}
+				left--
+				p.send(t.receivers[j.receiver], j.deliver)
+			}
+			j.target, j.receiver, j.deliver = j.target+1, 0, nil
+		}
+		for i := range j.route.groups {
+			p.share(&j.route.groups[i], j.runs)
+		}
+		p.jobs[0] = job{}
+		p.jobs = p.jobs[1:]
+	}
+	p.jobs = nil
+}
 
 // Credit says that a receiver has come to this publisher's Barrier.
 func (p *Publisher) Credit(receiver *message.Receiver) {
@@ -130,8 +176,10 @@ func (p *Publisher) route(name []byte) *route {
 		if !ok && len(p.routes) >= routesKept {
 			clear(p.routes)
 		}
-		r = p.build.build(p.tables, literal, wildcard, name, p.id)
-		p.routes[string(name)] = r
+		if !ok || !p.build.renew(r, literal, wildcard, name) {
+			r = p.build.build(p.tables, literal, wildcard, name, p.id)
+			p.routes[string(name)] = r
+		}
 	}
 	p.last, p.lastTopic = r, append(p.lastTopic[:0], name...)
 	return r
@@ -155,6 +203,13 @@ func (r *route) refuses() bool {
 
 func (p *Publisher) post(r *route, runs []*packet.Run) {
 	if r == nil || len(runs) == 0 {
+		return
+	}
+	if len(p.jobs) > 0 || r.size > fanOutSlice {
+		p.jobs = append(p.jobs, job{route: r, runs: runs})
+		if len(p.jobs) == 1 {
+			p.Continue()
+		}
 		return
 	}
 	for i := range r.targets {

@@ -10,12 +10,15 @@ import (
 )
 
 // route is the outcome of matching one Topic Name against the two snapshots
-// that may hold it. It stays true as long as both are the current ones.
+// that may hold it. It stays true as long as both are the current ones, and
+// when they are not, as long as they match the same.
 type route struct {
 	literal, wildcard *message.Index
+	sets              []*topic.Set[message.Subscription]
 
 	targets []target
 	groups  []group
+	size    int // receivers of all targets
 }
 
 // target is a set of receivers that get the message on the same terms, and so
@@ -78,7 +81,7 @@ func (b *builder) build(t *Tables, literal, wildcard *message.Index, name []byte
 	literal.Match(name, &b.matches)
 	wildcard.Match(name, &b.matches)
 
-	r := &route{literal: literal, wildcard: wildcard}
+	r := &route{literal: literal, wildcard: wildcard, sets: slices.Clone(b.matches.Sets)}
 	for _, g := range b.matches.Groups {
 		r.groups = append(r.groups, group{Group: g})
 	}
@@ -89,7 +92,35 @@ func (b *builder) build(t *Tables, literal, wildcard *message.Index, name []byte
 	default:
 		b.overlapping(t, r, publisher)
 	}
+	for i := range r.targets {
+		r.size += len(r.targets[i].receivers)
+	}
 	return r
+}
+
+// renew takes r over to newer snapshots if nothing that it came from has
+// changed there: subscriptions to other filters must not cost a fan-out its
+// list of receivers.
+func (b *builder) renew(r *route, literal, wildcard *message.Index, name []byte) bool {
+	b.matches.Reset()
+	literal.Match(name, &b.matches)
+	wildcard.Match(name, &b.matches)
+	if len(b.matches.Sets) != len(r.sets) || len(b.matches.Groups) != len(r.groups) {
+		return false
+	}
+	for i, set := range b.matches.Sets {
+		if !set.Same(r.sets[i], func(a, b message.Subscription) bool { return a == b }) {
+			return false
+		}
+	}
+	for i, g := range b.matches.Groups {
+		if g != r.groups[i].Group {
+			return false
+		}
+	}
+	r.literal, r.wildcard = literal, wildcard
+	copy(r.sets, b.matches.Sets) // the old ones pin the old snapshots
+	return true
 }
 
 func (b *builder) single(t *Tables, r *route, set *topic.Set[message.Subscription], publisher uint64) {

@@ -106,9 +106,9 @@ func (s *Session) end(code packet.ReasonCode) {
 }
 
 // finish reports an ended Session to the registry, once the shards have
-// forgotten its subscriptions.
+// forgotten its subscriptions and its own messages are with their receivers.
 func (s *Session) finish() {
-	if !s.ended || len(s.pending) > 0 || s.reported == s.connects+1 {
+	if !s.ended || len(s.pending) > 0 || s.publisher.Busy() || s.reported == s.connects+1 {
 		return
 	}
 	s.reported = s.connects + 1

@@ -31,8 +31,10 @@ type State struct {
 	core      *core.Session
 	clientID  string
 	receiver  *message.Receiver
-	connects  uint64 // Connect messages seen
-	token     uint64 // last one given to a change of subscriptions
+	publisher routing.Publisher // with the fan-outs that are under way
+	connects  uint64            // Connect messages seen
+	epoch     uint64            // of the Network Connection; never used twice, so that an old one is not heard
+	token     uint64            // last one given to a change of subscriptions
 	pending   []change
 	replaying int // slices of retained messages that will still come
 
@@ -52,13 +54,11 @@ func NewState(env *Env, clientID string) *State {
 // Session is the actor.
 type Session struct {
 	*State
-	env       *Env
-	self      *actor.PID
-	registry  *actor.PID
-	publisher routing.Publisher
+	env      *Env
+	self     *actor.PID
+	registry *actor.PID
 
 	connection *actor.PID
-	epoch      uint64
 	client     auth.Client      // who is attached
 	exchange   auth.Exchange    // re-authentication in progress
 	packets    *message.Packets // to the connection, not handed over yet
@@ -76,7 +76,9 @@ type Session struct {
 
 // New makes the actor of a Session; mailbox is its own.
 func New(env *Env, state *State, mailbox message.Depth) *Session {
-	state.receiver.Mailbox = mailbox
+	if state.receiver.Mailbox == nil { // publishers read it: it is the same after a restart
+		state.receiver.Mailbox = mailbox
+	}
 	return &Session{State: state, env: env}
 }
 
@@ -101,6 +103,10 @@ func (s *Session) Receive(ctx actor.Context) {
 	case *message.Credit:
 		s.publisher.Credit(m.Receiver)
 		s.pace()
+	case message.Continue:
+		s.publisher.Continue()
+		s.pace()
+		s.finish()
 	case *message.Congestion:
 		if m.Epoch == s.epoch && s.connection != nil {
 			s.core.Congest(m.On, s.env.Loop.Now(), s.begin())
@@ -147,6 +153,7 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.stop()
 	case *actor.Stopping:
 		s.stop()
+		s.forget()
 		s.env.Counters.Sessions.Add(-1)
 		s.gauge(0, 0)
 	}
@@ -156,9 +163,9 @@ func (s *Session) Receive(ctx actor.Context) {
 // is to the Session as a lost connection: what was acknowledged stays.
 func (s *Session) start(ctx actor.Context) {
 	s.self, s.registry = ctx.Self(), ctx.Parent()
-	s.receiver.PID = s.self
-	s.publisher = routing.NewPublisher(s.env.Tables, s.self, s.receiver.ID)
 	if s.connects == 0 {
+		s.receiver.PID = s.self
+		s.publisher = routing.NewPublisher(s.env.Tables, s.self, s.receiver.ID)
 		s.env.Counters.Sessions.Add(1)
 		return
 	}
@@ -178,6 +185,19 @@ func (s *Session) stop() {
 	if s.timer != nil {
 		s.env.Loop.Stop(s.timer)
 	}
+}
+
+// forget takes a Session that failed too often out of the topic index: nobody
+// else knows where it is in there.
+func (s *Session) forget() {
+	if s.ended || s.draining { // nothing is left, or the index ends as well
+		return
+	}
+	var filters []message.Filter
+	for sub := range s.core.Subscriptions() {
+		filters = append(filters, message.Filter{Name: sub.Filter})
+	}
+	s.send(0, true, filters)
 }
 
 func (s *Session) deliver(m *message.Deliver) {

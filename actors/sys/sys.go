@@ -52,6 +52,8 @@ func (s *Sys) Receive(ctx actor.Context) {
 		s.loop.Stop(s.timer)
 	case *message.Credit:
 		s.publisher.Credit(m.Receiver)
+	case message.Continue:
+		s.publisher.Continue()
 	case tick:
 		s.round()
 	}

@@ -11,6 +11,17 @@ type Set[V any] struct {
 // Len returns the number of subscribers.
 func (s *Set[V]) Len() int { return s.members.n }
 
+// Same tells whether two Sets, perhaps of different snapshots, are known to
+// hold the same: then nothing has changed between them. equal compares what was
+// stored. It looks at one entry at most, and may say false of two that are alike.
+func (s *Set[V]) Same(other *Set[V], equal func(a, b V) bool) bool {
+	a, b := &s.members, &other.members
+	if a.n != b.n || a.root != b.root {
+		return false
+	}
+	return a.root != nil || a.n == 0 || a.first.key == b.first.key && equal(a.first.value, b.first.value)
+}
+
 // All yields every subscriber and what Put stored for it.
 func (s *Set[V]) All() iter.Seq2[uint64, V] { return s.From(0) }
 
