@@ -117,7 +117,7 @@ func (s *Session) resendReleases(out *Output) {
 
 func (s *Session) resendFlight(position uint32, f *flight, now int64, out *Output) {
 	w := s.out
-	id := uint16((uint32(w.headID)-1+position-w.head)%spanMax) + 1
+	id := w.id(position)
 	qos := packet.QoS1
 	if f.step == pubrec {
 		qos = packet.QoS2

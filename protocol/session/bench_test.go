@@ -184,7 +184,7 @@ func TestReceiveDoesNotAllocate(t *testing.T) {
 
 // TestSessionIsSmall: what an idle Session holds beside its subscriptions.
 func TestSessionIsSmall(t *testing.T) {
-	if size := unsafe.Sizeof(session.Session{}); size > 224 {
+	if size := unsafe.Sizeof(session.Session{}); size > 208 {
 		t.Errorf("a Session takes %d bytes", size)
 	}
 }

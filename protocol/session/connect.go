@@ -1,10 +1,9 @@
 package session
 
-import (
-	"math"
+import "github.com/troupemq/troupe/protocol/packet"
 
-	"github.com/troupemq/troupe/protocol/packet"
-)
+// unlimited is above every packet that the protocol can carry, and fits an int everywhere.
+const unlimited = 1<<31 - 1
 
 // Attachment is what the host adds to a CONNECT that it has accepted.
 type Attachment struct {
@@ -26,7 +25,7 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 	s.problems = c.RequestProblemInformation
 	s.will = c.Will // that of the connection before is cancelled [MQTT-3.1.3-9]
 	s.willAt, s.endAt = 0, 0
-	s.maxPacket = math.MaxUint32
+	s.maxPacket = unlimited
 	s.window = uint16(s.limits.maxInflight())
 	s.aliasMax = 0
 	s.keepAlive = c.KeepAlive
@@ -60,7 +59,7 @@ func (s *Session) attachV5(c *packet.Connect, a Attachment) {
 		s.window = min(s.window, c.ReceiveMaximum)
 	}
 	if c.MaximumPacketSize != 0 {
-		s.maxPacket = c.MaximumPacketSize
+		s.maxPacket = min(unlimited, c.MaximumPacketSize)
 	}
 	s.aliasMax = min(c.TopicAliasMaximum, s.limits.TopicAliasMaximum)
 	if s.limits.ServerKeepAlive != 0 {

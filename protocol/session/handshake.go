@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"math"
 
 	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/protocol/topic"
@@ -50,9 +49,9 @@ func (h *Handshake) receiveConnect(frame []byte, t packet.Type, limits *Limits, 
 	}
 	var c packet.Connect
 	err := c.Decode(frame)
-	h.maxPacket = math.MaxUint32
+	h.maxPacket = unlimited
 	if err == nil && c.MaximumPacketSize != 0 {
-		h.maxPacket = c.MaximumPacketSize
+		h.maxPacket = min(unlimited, c.MaximumPacketSize)
 	}
 	if err == nil {
 		err = judgeWill(c.Will, limits)

@@ -6,10 +6,10 @@ func (s *Session) Recover(now int64, out *Output) {
 	if s.state == ended {
 		return
 	}
-	if s.nextID == 0 {
-		s.nextID = 1
+	if s.out = s.out.repair(out); s.out != nil {
+		s.nextID = s.out.id(s.out.tail)
 	}
-	s.out = s.out.repair(out)
+	s.nextID = max(1, s.nextID)
 	s.queue = s.queue.repair(out)
 	s.qos0 = s.qos0.repair(out)
 	if s.in != nil {

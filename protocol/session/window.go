@@ -6,7 +6,8 @@ import "github.com/troupemq/troupe/protocol/packet"
 // of the oldest.
 //
 // Packet Identifiers are given out in a circle of 1 to 65,535, so the positions [head, tail) of the
-// ring and the identifiers from headID on are the same sequence.
+// ring and the identifiers from headID on are the same sequence; nextID
+// of the Session is the identifier at tail.
 //
 // Invariants: len(ring) is a power of two; tail-head <= min(len(ring), 65535); the entry at head is
 // not free unless head == tail; used counts the entries in [head, tail) that are not free; counted
@@ -56,6 +57,11 @@ func newWindow(nextID uint16) *window {
 }
 
 func (w *window) at(position uint32) *flight { return &w.ring[position&uint32(len(w.ring)-1)] }
+
+// id is the Packet Identifier at a position.
+func (w *window) id(position uint32) uint16 {
+	return uint16((uint32(w.headID)-1+position-w.head)%spanMax) + 1
+}
 
 // find returns the message in flight with this Packet Identifier, nil if there is none.
 func (w *window) find(id uint16) *flight {
