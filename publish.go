@@ -84,6 +84,9 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, qos QoS, handle f
 	if err := topic.ValidateFilter(filter); err != nil {
 		return nil, fmt.Errorf("troupe: subscribe to %q: %w", filter, err)
 	}
+	if qos > ExactlyOnce {
+		return nil, fmt.Errorf("troupe: subscribe to %q: QoS %d, allowed are 0, 1 and 2", filter, qos)
+	}
 	share, _, err := topic.ParseFilter(filter)
 	if err != nil {
 		return nil, fmt.Errorf("troupe: subscribe to %q: %w", filter, err)

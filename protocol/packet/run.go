@@ -38,6 +38,9 @@ type derived struct {
 func NewRun(p *Publish, v Version) *Run {
 	m := *p
 	m.Dup, m.TopicAlias, m.SubscriptionIDs = false, 0, nil
+	if m.QoS > QoS0 && m.PacketID == 0 {
+		m.PacketID = 1 // of no meaning, but a frame without one is none
+	}
 	r := &Run{
 		Frames:    m.Append(make([]byte, 0, m.frameSize(v)), v),
 		Count:     1,

@@ -187,3 +187,14 @@ func TestLayout(t *testing.T) {
 		})
 	}
 }
+
+// What nobody gave a Packet Identifier, like a Will, is a whole frame all the same.
+func TestNewRunOfAMessageWithoutPacketIdentifier(t *testing.T) {
+	for _, v := range []Version{V311, V5} {
+		run := NewRun(&Publish{QoS: QoS1, Topic: []byte("a"), Payload: []byte("x")}, v)
+		var p Publish
+		if err := p.Decode(run.Frames, v); err != nil || p.PacketID == 0 {
+			t.Errorf("%v: identifier %d, %v", v, p.PacketID, err)
+		}
+	}
+}
