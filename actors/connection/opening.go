@@ -69,6 +69,7 @@ func (c *Connection) open(b []byte) {
 // proceed carries out what the handshake wants.
 func (c *Connection) proceed() {
 	o := c.opening
+	c.env.Counters.PacketsReceived.Add(int64(o.out.Counts.Packets))
 	c.say(o.out.Packets)
 	switch {
 	case c.closed:

@@ -10,6 +10,8 @@
 package router
 
 import (
+	"strings"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupemq/troupe/actors/message"
@@ -27,8 +29,9 @@ type Shard struct {
 	told     func() []*actor.PID // who subscribes, or knows who does
 	counters *telemetry.Counters
 
-	edit *topic.Editor[message.Subscription] // nil: nothing changed since the last snapshot
-	done []*message.Subscribe                // to be confirmed with the next snapshot
+	edit   *topic.Editor[message.Subscription] // nil: nothing changed since the last snapshot
+	shared int64                               // shared subscriptions that edit has more than it
+	done   []*message.Subscribe                // to be confirmed with the next snapshot
 }
 
 // NewShard makes the actor of shard number. told are told when it comes back
@@ -57,10 +60,16 @@ func (s *Shard) change(m *message.Subscribe) {
 	}
 	for i := range m.Filters {
 		f := &m.Filters[i]
+		change := int64(0)
 		if m.Remove {
-			s.edit.Delete(f.Name, m.Receiver.ID)
-		} else {
-			s.edit.Put(f.Name, m.Receiver.ID, message.Subscription{Receiver: m.Receiver, ID: f.ID, Options: f.Options})
+			if s.edit.Delete(f.Name, m.Receiver.ID) {
+				change = -1
+			}
+		} else if !s.edit.Put(f.Name, m.Receiver.ID, message.Subscription{Receiver: m.Receiver, ID: f.ID, Options: f.Options}) {
+			change = 1
+		}
+		if strings.HasPrefix(f.Name, "$share/") {
+			s.shared += change
 		}
 	}
 	s.done = append(s.done, m)
@@ -75,6 +84,8 @@ func (s *Shard) publish(ctx actor.Context) {
 	s.edit = nil
 	s.tables.Publish(s.number, index)
 	s.counters.Subscriptions.Add(int64(index.Len() - before))
+	s.counters.SharedSubscriptions.Add(s.shared)
+	s.shared = 0
 
 	for _, m := range s.done {
 		ctx.Send(m.Receiver.PID, &message.Subscribed{Shard: s.number, Token: m.Token})

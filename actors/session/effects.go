@@ -148,6 +148,7 @@ func (s *Session) count(c *core.Counts) {
 	add(&t.PacketsReceived, c.Packets)
 	add(&t.PublishReceived, c.PublishReceived)
 	add(&t.PublishBytesIn, c.PublishReceivedBytes)
+	add(&t.PacketsSent, c.PublishSent+c.Answered)
 	add(&t.PublishSent, c.PublishSent)
 	add(&t.PublishBytesOut, c.PublishSentBytes)
 	add(&t.DroppedCongested, c.DroppedCongested)

@@ -5,6 +5,7 @@ import "github.com/troupemq/troupe/protocol/packet"
 // ack writes PUBACK, PUBREC, PUBREL or PUBCOMP: its shortest form, so a Reason String or User
 // Property never takes it above the Client's Maximum Packet Size, nor comes unasked [MQTT-3.1.2-29].
 func (s *Session) ack(t packet.Type, id uint16, code packet.ReasonCode, out *Output) {
+	out.Counts.Answered++
 	first := byte(t) << 4
 	if t == packet.TypePubrel {
 		first |= 0b0010 // [MQTT-3.6.1-1]

@@ -86,6 +86,7 @@ type Counts struct {
 	PublishReceivedBytes uint64 // of their frames
 	PublishSent          uint64 // PUBLISH packets written, resent ones too
 	PublishSentBytes     uint64
+	Answered             uint64 // Control Packets written that are no PUBLISH
 	Redelivered          uint64 // of the sent ones, those resent after a reconnect
 
 	DroppedCongested uint64 // QoS 0 for a Client whose connection takes no more
@@ -105,6 +106,7 @@ func (c *Counts) Add(d *Counts) {
 	c.PublishReceivedBytes += d.PublishReceivedBytes
 	c.PublishSent += d.PublishSent
 	c.PublishSentBytes += d.PublishSentBytes
+	c.Answered += d.Answered
 	c.Redelivered += d.Redelivered
 	c.DroppedCongested += d.DroppedCongested
 	c.DroppedOffline += d.DroppedOffline

@@ -47,6 +47,7 @@ func (s *Session) receiveControl(frame []byte, t packet.Type, now int64, out *Ou
 		if err := p.Decode(frame, s.version); err != nil {
 			return err
 		}
+		out.Counts.Answered++
 		out.Packets = (&packet.Pingresp{}).Append(out.Packets, s.version) // [MQTT-3.12.4-1]
 	case packet.TypeDisconnect:
 		return s.receiveDisconnect(frame, out)

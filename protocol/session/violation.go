@@ -28,7 +28,11 @@ func (s *Session) Disconnect(code packet.ReasonCode, _ int64, out *Output) {
 }
 
 func (s *Session) close(code packet.ReasonCode, err error, out *Output) {
+	start := len(out.Packets)
 	out.Packets = appendDisconnect(out.Packets, s.version, s.maxPacket, code, err)
+	if len(out.Packets) > start {
+		out.Counts.Answered++
+	}
 	out.Close = &Close{Code: code, Err: err}
 	s.state = closing
 }
@@ -60,10 +64,11 @@ func reason(err error) []byte {
 	return nil
 }
 
-// fits takes back what was written since start if it is above the Client's Maximum Packet Size
+// fits counts the answer that was written since start, or takes it back if it is above the Client's Maximum Packet Size
 // [MQTT-3.1.2-24].
 func (s *Session) fits(start int, out *Output) bool {
 	if len(out.Packets)-start <= int(s.maxPacket) {
+		out.Counts.Answered++
 		return true
 	}
 	out.Packets = out.Packets[:start]
