@@ -14,7 +14,7 @@ const (
 	passes = 8
 
 	// What the connections that are ready in one turn may read together, and each of them at least and at most, in bytes.
-	budgetTurn = 512 << 10
+	budgetTurn = 1 << 20
 	budgetLow  = 8 << 10
 	budgetHigh = ScratchSize
 )
