@@ -1,9 +1,7 @@
 package session
 
 import (
-	"bytes"
 	"context"
-	"slices"
 
 	"go.uber.org/zap"
 
@@ -54,9 +52,6 @@ func (s *Session) apply() {
 func (s *Session) publish(out *core.Output) {
 	runs := out.Publish
 	out.Publish = nil
-	if at := slices.IndexFunc(runs, reserved); at >= 0 {
-		runs = s.refuse(runs, out)
-	}
 	s.env.codes = s.publisher.Publish(runs, s.env.Loop.Now(), s.env.codes[:0])
 	for i, run := range runs {
 		if run.QoS == packet.QoS0 {
@@ -68,23 +63,6 @@ func (s *Session) publish(out *core.Output) {
 		s.core.Acknowledge(run, s.env.codes[i], out)
 	}
 	s.pace()
-}
-
-// reserved tells whether a message goes to the topics that are the instance's
-// own to publish (section 4.7.2).
-func reserved(run *packet.Run) bool {
-	return run.Topic[0] == '$' && bytes.HasPrefix(run.Topic, []byte("$SYS/"))
-}
-
-// refuse takes out what a Client may not publish, and says so.
-func (s *Session) refuse(runs []*packet.Run, out *core.Output) []*packet.Run {
-	return slices.DeleteFunc(runs, func(run *packet.Run) bool {
-		if !reserved(run) {
-			return false
-		}
-		s.core.Acknowledge(run, packet.NotAuthorized, out)
-		return true
-	})
 }
 
 // close sends the connection away once it has written everything.
@@ -156,6 +134,8 @@ func (s *Session) count(c *core.Counts) {
 	add(&t.DroppedQueueFull, c.DroppedQueueFull)
 	add(&t.DroppedExpired, c.DroppedExpired+c.DroppedAged)
 	add(&t.DroppedTooLarge, c.DroppedTooLarge)
+	add(&t.DroppedInvalid, c.DroppedInvalid)
+	add(&t.DroppedBroken, c.DroppedBroken)
 	if c.DroppedQueueFull > 0 {
 		s.overflowed(c.DroppedQueueFull)
 	} else if s.overflowing {

@@ -42,6 +42,8 @@ var figures = []figure{
 	{"dropped/queue_full", func(c *telemetry.Counters) int64 { return c.DroppedQueueFull.Load() }},
 	{"dropped/expired", func(c *telemetry.Counters) int64 { return c.DroppedExpired.Load() }},
 	{"dropped/too_large", func(c *telemetry.Counters) int64 { return c.DroppedTooLarge.Load() }},
+	{"dropped/invalid", func(c *telemetry.Counters) int64 { return c.DroppedInvalid.Load() }},
+	{"dropped/broken", func(c *telemetry.Counters) int64 { return c.DroppedBroken.Load() }},
 	{"dropped/retained", func(c *telemetry.Counters) int64 { return c.DroppedRetained.Load() }},
 	{"refused/quota", func(c *telemetry.Counters) int64 { return c.RefusedQuota.Load() }},
 	{"actors/failed/connection", func(c *telemetry.Counters) int64 { return c.FailedConnection.Load() }},
@@ -53,9 +55,10 @@ var figures = []figure{
 	{"actors/failed/other", func(c *telemetry.Counters) int64 { return c.FailedOther.Load() }},
 }
 
-// dropped sums what a bound made the broker drop. Messages without a receiver,
-// and QoS 0 for a Session that is away, are not losses.
+// dropped sums what was accepted, had a receiver and did not come to it. QoS 0
+// for a Session that is away is no loss, and what is not accepted is the
+// Client's own.
 func dropped(c *telemetry.Counters) int64 {
 	return c.DroppedCongested.Load() + c.DroppedQueueFull.Load() + c.DroppedExpired.Load() +
-		c.DroppedTooLarge.Load() + c.DroppedRetained.Load()
+		c.DroppedTooLarge.Load() + c.DroppedBroken.Load() + c.DroppedRetained.Load()
 }

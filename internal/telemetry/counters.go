@@ -37,6 +37,8 @@ type Counters struct {
 	DroppedQueueFull atomic.Int64 // queue at its bound
 	DroppedExpired   atomic.Int64 // Message Expiry Interval or queue age
 	DroppedTooLarge  atomic.Int64 // above the Client's Maximum Packet Size
+	DroppedInvalid   atomic.Int64 // QoS 0 to a Topic Name that is not accepted
+	DroppedBroken    atomic.Int64 // found damaged after a failure of a session
 	DroppedRetained  atomic.Int64 // retained bound reached
 	DroppedOffline   atomic.Int64 // QoS 0 to a Session without connection
 	RefusedQuota     atomic.Int64 // publishes refused with 0x97
