@@ -17,7 +17,9 @@ const (
 	// which its publishers stop reading until it caught up. A message there is
 	// at most one read of one publisher.
 	depthHigh = 1024
-	// routesKept bounds the route cache of a publisher.
+	// routeKept is the number of receivers from which a route is worth keeping:
+	// below, making it again costs less. routesKept bounds the cache.
+	routeKept  = 32
 	routesKept = 64
 	// fanOutSlice is the number of receivers that a publisher serves before it
 	// gives its loop to others.
@@ -33,7 +35,7 @@ type Publisher struct {
 
 	last      *route // of lastTopic
 	lastTopic []byte
-	routes    map[string]*route
+	routes    map[string]*route // those with many receivers
 	build     *builder
 
 	blocked []*message.Receiver // owe a Credit
@@ -93,13 +95,14 @@ func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.Reason
 }
 
 // Redistribute gives messages that an ended Session of a shared subscription
-// did not deliver to another member.
+// did not deliver to another member. The Session itself, whose subscription the
+// shard may still know, is none.
 func (p *Publisher) Redistribute(lost []session.Redistribution) {
 	for _, l := range lost {
 		r := p.route(l.Run.Topic)
-		for i := range r.groups {
-			if r.groups[i].Filter == l.Filter {
-				p.share(&r.groups[i], []*packet.Run{l.Run})
+		for _, g := range r.groups {
+			if g.Filter == l.Filter {
+				p.share(g, []*packet.Run{l.Run}, p.id)
 			}
 		}
 	}
@@ -134,8 +137,8 @@ func (p *Publisher) Continue() {
 			}
 			j.target, j.receiver, j.deliver = j.target+1, 0, nil
 		}
-		for i := range j.route.groups {
-			p.share(&j.route.groups[i], j.runs)
+		for _, g := range j.route.groups {
+			p.share(g, j.runs, 0)
 		}
 		p.jobs[0] = job{}
 		p.jobs = p.jobs[1:]
@@ -161,44 +164,49 @@ func (p *Publisher) unblock(caughtUp func(*message.Receiver) bool) {
 	}
 }
 
+// route finds the receivers of a topic. What it returns is good until the
+// third call after this one: the batch that is open, the message that may close
+// it, and a second look at the snapshots for that one.
 func (p *Publisher) route(name []byte) *route {
-	literal := p.tables.Snapshot(topic.NameShard(name, len(p.tables.Shards)-1))
-	wildcard := p.tables.Snapshot(len(p.tables.Shards) - 1)
-	if p.last != nil && p.last.literal == literal && p.last.wildcard == wildcard && bytes.Equal(p.lastTopic, name) {
+	literal := p.tables.snapshots[topic.NameShard(name, len(p.tables.Shards)-1)].Load()
+	wildcard := p.tables.snapshots[len(p.tables.Shards)-1].Load()
+	if p.last != nil && p.last.current(literal, wildcard) && bytes.Equal(p.lastTopic, name) {
 		return p.last
 	}
-	r, ok := p.routes[string(name)]
-	if !ok || r.literal != literal || r.wildcard != wildcard {
-		if p.build == nil {
-			p.build = new(builder)
-			p.routes = make(map[string]*route)
-		}
-		if !ok && len(p.routes) >= routesKept {
-			clear(p.routes)
-		}
-		if !ok || !p.build.renew(r, literal, wildcard, name) {
-			r = p.build.build(p.tables, literal, wildcard, name, p.id)
-			p.routes[string(name)] = r
+	if p.build == nil {
+		p.build = new(builder)
+	}
+	b := p.build
+	r, kept := p.routes[string(name)]
+	if !kept || !r.current(literal, wildcard) {
+		b.match(literal, wildcard, name)
+		if !kept || !b.renew(r, literal, wildcard) {
+			b.used = (b.used + 1) % len(b.spare)
+			r = &b.spare[b.used]
+			b.build(p.tables, r, literal, wildcard, p.id)
+			r = p.keep(r, name)
 		}
 	}
 	p.last, p.lastTopic = r, append(p.lastTopic[:0], name...)
 	return r
 }
 
-// refuses tells whether a receiver's policy is to refuse what its queue cannot
-// take.
-func (r *route) refuses() bool {
-	for i := range r.targets {
-		if r.targets[i].terms.QoS == packet.QoS0 {
-			continue
-		}
-		for _, receiver := range r.targets[i].receivers {
-			if receiver.Full.Load() {
-				return true
-			}
-		}
+// keep takes a route that was costly to build into the cache.
+func (p *Publisher) keep(r *route, name []byte) *route {
+	if r.size < routeKept {
+		return r
 	}
-	return false
+	kept := new(route)
+	*kept, *r = *r, route{}
+	kept.sets = slices.Clone(p.build.matches.Sets)
+	if p.routes == nil {
+		p.routes = make(map[string]*route)
+	}
+	if _, replaced := p.routes[string(name)]; !replaced && len(p.routes) >= routesKept {
+		clear(p.routes)
+	}
+	p.routes[string(name)] = kept
+	return kept
 }
 
 func (p *Publisher) post(r *route, runs []*packet.Run) {
@@ -206,6 +214,9 @@ func (p *Publisher) post(r *route, runs []*packet.Run) {
 		return
 	}
 	if len(p.jobs) > 0 || r.size > fanOutSlice {
+		if r.size < routeKept {
+			r = r.detached()
+		}
 		p.jobs = append(p.jobs, job{route: r, runs: runs})
 		if len(p.jobs) == 1 {
 			p.Continue()
@@ -219,19 +230,21 @@ func (p *Publisher) post(r *route, runs []*packet.Run) {
 			p.send(receiver, deliver)
 		}
 	}
-	for i := range r.groups {
-		p.share(&r.groups[i], runs)
+	for _, g := range r.groups {
+		p.share(g, runs, 0)
 	}
 }
 
-func (p *Publisher) share(g *group, runs []*packet.Run) {
+// share gives each message to one member of a shared subscription, other than
+// the receiver except.
+func (p *Publisher) share(g *topic.Group[message.Subscription], runs []*packet.Run, except uint64) {
 	for _, run := range runs {
 		for one := range run.Each() {
-			receiver, terms := g.choose()
-			if receiver == nil {
+			sub, ok := choose(g, except)
+			if !ok {
 				return
 			}
-			p.send(receiver, &message.Deliver{Runs: []*packet.Run{one}, Terms: terms})
+			p.send(sub.Receiver, &message.Deliver{Runs: []*packet.Run{one}, Terms: sub.Terms})
 		}
 	}
 }
