@@ -30,7 +30,8 @@ type Receiver struct {
 // Subscription is an entry of the topic index.
 type Subscription struct {
 	*Receiver
-	ID      uint32 // Subscription Identifier, 0: none
+	Terms   *session.Terms // of a message that matches no other subscription of the receiver
+	ID      uint32         // Subscription Identifier, 0: none
 	Options packet.SubscriptionOptions
 }
 

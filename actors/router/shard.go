@@ -65,7 +65,7 @@ func (s *Shard) change(m *message.Subscribe) {
 			if s.edit.Delete(f.Name, m.Receiver.ID) {
 				change = -1
 			}
-		} else if !s.edit.Put(f.Name, m.Receiver.ID, message.Subscription{Receiver: m.Receiver, ID: f.ID, Options: f.Options}) {
+		} else if !s.edit.Put(f.Name, m.Receiver.ID, s.tables.Subscription(m.Receiver, f)) {
 			change = 1
 		}
 		if strings.HasPrefix(f.Name, "$share/") {

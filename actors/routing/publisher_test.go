@@ -54,7 +54,7 @@ func (f *field) member() member {
 func (f *field) put(r *message.Receiver, filter string, id uint32, options packet.SubscriptionOptions) {
 	shard := f.tables.Shard(filter)
 	edit := f.tables.Snapshot(shard).Edit()
-	edit.Put(filter, r.ID, message.Subscription{Receiver: r, ID: id, Options: options})
+	edit.Put(filter, r.ID, f.tables.Subscription(r, &message.Filter{Name: filter, ID: id, Options: options}))
 	f.tables.Publish(shard, edit.Commit())
 }
 
@@ -392,7 +392,7 @@ func TestFanOutInSlices(t *testing.T) {
 	edit := f.tables.Snapshot(shard).Edit()
 	for i := range all {
 		all[i] = f.member()
-		edit.Put("a", all[i].ID, message.Subscription{Receiver: all[i].Receiver, Options: packet.SubscriptionOptions{QoS: packet.QoS1}})
+		edit.Put("a", all[i].ID, f.tables.Subscription(all[i].Receiver, &message.Filter{Name: "a", Options: packet.SubscriptionOptions{QoS: packet.QoS1}}))
 	}
 	f.tables.Publish(shard, edit.Commit())
 	last := f.member()

@@ -1,6 +1,8 @@
 package routing
 
 import (
+	"slices"
+
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/protocol/session"
 	"github.com/troupemq/troupe/protocol/topic"
@@ -46,7 +48,7 @@ func (r *route) same(other *route) bool {
 }
 
 // refuses tells whether a receiver's policy is to refuse what its queue cannot
-// take.
+// take; a shared subscription refuses when no member has room.
 func (r *route) refuses() bool {
 	for i := range r.targets {
 		if r.targets[i].terms.QoS == 0 {
@@ -58,7 +60,16 @@ func (r *route) refuses() bool {
 			}
 		}
 	}
-	return false
+	return slices.ContainsFunc(r.groups, full)
+}
+
+func full(g *topic.Group[message.Subscription]) bool {
+	for i := range g.Len() {
+		if _, sub := g.At(i); sub.Terms.QoS == 0 || !sub.Full.Load() {
+			return false
+		}
+	}
+	return g.Len() > 0
 }
 
 // target appends an empty target, in the memory of an earlier one if possible.

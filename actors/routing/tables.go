@@ -32,8 +32,15 @@ type Tables struct {
 	Refusing bool
 
 	root      *actor.RootContext
-	snapshots []atomic.Pointer[message.Index]
+	snapshots []atomic.Pointer[snapshot]
 	plain     [3][2]*session.Terms // by QoS and Retain As Published
+}
+
+// snapshot is an index as a shard published it. Routes remember the version and
+// not the index, or each idle publisher would keep an old one alive.
+type snapshot struct {
+	*message.Index
+	version uint64
 }
 
 // New makes tables for a number of literal shards; the wildcard shard comes on
@@ -43,11 +50,11 @@ func New(root *actor.RootContext, literal, retained int) *Tables {
 		Shards:    make([]*actor.PID, literal+1),
 		Retained:  make([]*actor.PID, retained),
 		root:      root,
-		snapshots: make([]atomic.Pointer[message.Index], literal+1),
+		snapshots: make([]atomic.Pointer[snapshot], literal+1),
 	}
 	empty := topic.NewIndex[message.Subscription]()
 	for i := range t.snapshots {
-		t.snapshots[i].Store(empty)
+		t.snapshots[i].Store(&snapshot{Index: empty})
 	}
 	for qos := range t.plain {
 		t.plain[qos][0] = &session.Terms{QoS: packet.QoS(qos)}
@@ -57,10 +64,12 @@ func New(root *actor.RootContext, literal, retained int) *Tables {
 }
 
 // Snapshot returns what a shard last published.
-func (t *Tables) Snapshot(shard int) *message.Index { return t.snapshots[shard].Load() }
+func (t *Tables) Snapshot(shard int) *message.Index { return t.snapshots[shard].Load().Index }
 
 // Publish makes an index visible to publishers. Only the shard's actor calls it.
-func (t *Tables) Publish(shard int, index *message.Index) { t.snapshots[shard].Store(index) }
+func (t *Tables) Publish(shard int, index *message.Index) {
+	t.snapshots[shard].Store(&snapshot{index, t.snapshots[shard].Load().version + 1})
+}
 
 // Shard returns the number of the shard that holds a Topic Filter.
 func (t *Tables) Shard(filter string) int {
@@ -82,8 +91,26 @@ func (t *Tables) RetainedFor(filter string) []*actor.PID {
 	return t.Retained[i : i+1]
 }
 
-// Terms returns the shared terms of a receiver without Subscription Identifiers.
-func (t *Tables) Terms(qos packet.QoS, retainAsPublished bool) *session.Terms {
+// Subscription makes the entry of the index for a receiver's Topic Filter.
+func (t *Tables) Subscription(receiver *message.Receiver, f *message.Filter) message.Subscription {
+	share, _, _ := topic.ParseFilter(f.Name)
+	s := message.Subscription{Receiver: receiver, ID: f.ID, Options: f.Options}
+	if share == "" && f.ID == 0 {
+		s.Terms = t.terms(f.Options.QoS, f.Options.RetainAsPublished)
+		return s
+	}
+	s.Terms = &session.Terms{QoS: f.Options.QoS, RetainAsPublished: f.Options.RetainAsPublished}
+	if share != "" {
+		s.Terms.Shared = f.Name
+	}
+	if f.ID != 0 {
+		s.Terms.IDs = []uint32{f.ID}
+	}
+	return s
+}
+
+// terms are the shared ones of receivers without Subscription Identifiers.
+func (t *Tables) terms(qos packet.QoS, retainAsPublished bool) *session.Terms {
 	if retainAsPublished {
 		return t.plain[qos][1]
 	}
