@@ -183,16 +183,6 @@ func (c *client) subscribe(qos packet.QoS, filters ...string) {
 	c.suback(c.sendSubscribe(qos, filters...))
 }
 
-func (c *client) unsubscribe(filters ...string) {
-	c.t.Helper()
-	p := packet.Unsubscribe{PacketID: c.next()}
-	for _, f := range filters {
-		p.Filters = append(p.Filters, []byte(f))
-	}
-	c.write(p.Append(nil, packet.V5))
-	c.expect(packet.TypeUnsuback)
-}
-
 // publish sends a message and, with QoS 1 or 2, brings it to its end.
 func (c *client) publish(qos packet.QoS, topic, payload string) packet.ReasonCode {
 	c.t.Helper()
