@@ -22,12 +22,11 @@ type client struct {
 	to      int
 	replies []byte
 
-	mu      sync.Mutex // of writing: a QoS 2 publisher writes from two goroutines
-	frames  []byte     // PUBLISH frames, made once and stamped
-	size    int        // of one frame
-	stamp   int        // offset of the payload in a frame
-	lastID  uint16
-	pending chan struct{}
+	mu     sync.Mutex // of writing: a QoS 2 publisher writes from two goroutines
+	frames []byte     // PUBLISH frames, made once and stamped
+	size   int        // of one frame
+	stamp  int        // offset of the payload in a frame
+	lastID uint16
 }
 
 func dial(address, id string) (*client, error) {

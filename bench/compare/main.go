@@ -1,12 +1,12 @@
-// Command compare runs two workloads against the broker and a peer in turn, on
-// one machine, and prints what each cost: throughput of many pairs (workload
-// A, closed loop) and latency at moderate load (workload G, open loop).
+// Command compare runs workloads against the broker and a peer in turn, on one
+// machine, and prints what each cost: pairs in a closed loop at each QoS (A, B
+// and C), fan-out (D), and latency at moderate load, in an open loop (G).
 //
 // It starts and stops both brokers itself. The peer is Mosquitto where it is
 // installed. Absolute figures are those of the machine at that moment; the
 // ratios are what to read.
 //
-//	go run ./bench/compare -seconds 5 -rounds 3
+//	go run ./bench/compare -for 5s -rounds 3
 package main
 
 import (
@@ -18,9 +18,9 @@ import (
 )
 
 func main() {
-	seconds := flag.Duration("for", 5*time.Second, "how long each workload runs against each broker")
+	seconds := flag.Duration("for", 5*time.Second, "how `long` each workload runs against each broker")
 	rounds := flag.Int("rounds", 3, "how often the brokers are measured in turn")
-	only := flag.String("only", "", "run one workload: A, B, C, D or G")
+	only := flag.String("only", "", "run one `workload`: A, B, C, D or G")
 	troupe := flag.String("troupe", "", "path of a built troupe binary; built from this tree if empty")
 	alone := flag.Bool("alone", false, "measure troupe alone, for profiling")
 	flag.Parse()
