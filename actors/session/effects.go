@@ -22,11 +22,15 @@ func (s *Session) apply() {
 	if len(out.Redistribute) > 0 {
 		s.publisher.Redistribute(out.Redistribute)
 	}
-	for i := range out.Subscribe {
-		s.subscribe(&out.Subscribe[i])
-	}
-	for i := range out.Unsubscribe {
+	done := 0
+	for i := range out.Unsubscribe { // in the Client's order: it may want a Topic Filter back
+		for ; done < out.Unsubscribe[i].After; done++ {
+			s.subscribe(&out.Subscribe[done])
+		}
 		s.unsubscribe(&out.Unsubscribe[i])
+	}
+	for ; done < len(out.Subscribe); done++ {
+		s.subscribe(&out.Subscribe[done])
 	}
 	if out.Authenticate != nil {
 		s.judge(out.Authenticate)

@@ -55,6 +55,7 @@ type Subscription struct {
 type UnsubscribeRequest struct {
 	PacketID uint16
 	Filters  []string
+	After    int // how many of Output.Subscribe come before it
 }
 
 // Redistribution is a message of a Shared Subscription that may go to another of its Sessions.

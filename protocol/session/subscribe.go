@@ -117,7 +117,7 @@ func (s *Session) receiveUnsubscribe(frame []byte, out *Output) error {
 		return err
 	}
 	owed := answer{id: p.PacketID, unsub: true, codes: make([]packet.ReasonCode, len(p.Filters))}
-	request := UnsubscribeRequest{PacketID: p.PacketID}
+	request := UnsubscribeRequest{PacketID: p.PacketID, After: len(out.Subscribe)}
 	for i, f := range p.Filters {
 		filter := string(f)
 		switch {
