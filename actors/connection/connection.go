@@ -248,10 +248,6 @@ func (c *Connection) close(cause error) {
 	case c.accepted != nil: // it failed as it started
 		_ = c.accepted.Close()
 	}
-	for _, p := range c.out {
-		c.env.Release(p)
-	}
-	c.out, c.partial = nil, nil
 	c.env.Counters.ConnectionsOpen.Add(-1)
 	switch {
 	case c.session != nil:
@@ -261,6 +257,12 @@ func (c *Connection) close(cause error) {
 	case cause != nil:
 		c.env.Log.Debug("connection closed before CONNECT",
 			zap.String("address", c.address), zap.String("listener", c.listener.Name), zap.Error(cause))
+	}
+	// Last, since it may be what the actor failed over.
+	out := c.out
+	c.out, c.partial = nil, nil
+	for _, p := range out {
+		c.env.Release(p)
 	}
 }
 
