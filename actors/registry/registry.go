@@ -8,6 +8,8 @@
 package registry
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -123,8 +125,9 @@ func (r *Registry) terminated(session *actor.PID) {
 	}
 }
 
+// tell has a fixed order, so that what follows can be repeated.
 func (r *Registry) tell(ctx actor.Context, m any) {
-	for _, e := range r.sessions {
-		ctx.Send(e.session, m)
+	for _, id := range slices.Sorted(maps.Keys(r.sessions)) {
+		ctx.Send(r.sessions[id].session, m)
 	}
 }
