@@ -63,7 +63,7 @@ func (c *Connection) readLarge() {
 			if c.opening != nil {
 				c.consume(frame)
 			} else {
-				c.forward(frame)
+				c.forward(&message.Frames{Epoch: c.epoch, Bytes: frame})
 			}
 		}
 	}
@@ -110,7 +110,7 @@ func (c *Connection) consume(b []byte) {
 		at += h.FrameSize()
 	}
 	if at > 0 {
-		c.forward(append([]byte(nil), b[:at]...))
+		c.forward(message.NewFrames(c.epoch, b[:at]))
 	}
 	if broken != nil {
 		c.violation(codeOf(broken), broken)
@@ -121,10 +121,8 @@ func (c *Connection) consume(b []byte) {
 	}
 }
 
-// forward hands whole packets to the session. The bytes are its from now on.
-func (c *Connection) forward(frames []byte) {
-	c.env.Root.Send(c.session, &message.Frames{Epoch: c.epoch, Bytes: frames})
-}
+// forward hands whole packets to the session.
+func (c *Connection) forward(m *message.Frames) { c.env.Root.Send(c.session, m) }
 
 // write sends what the session said, at once if nothing waits before it.
 func (c *Connection) write(p *message.Packets) {

@@ -13,6 +13,7 @@ import (
 type Deliver struct {
 	Runs  []*packet.Run
 	Terms *session.Terms
+	Only  bool // it has one receiver, which may give it back
 }
 
 // Barrier asks a receiver whose mailbox is deep to answer with [Credit] once

@@ -1,6 +1,9 @@
 package message
 
-import "github.com/troupemq/troupe/protocol/packet"
+import (
+	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/session"
+)
 
 // Frames carries what one read of the Network Connection brought: whole MQTT
 // Control Packets, back to back. Bytes is immutable from now on, so that runs
@@ -8,6 +11,25 @@ import "github.com/troupemq/troupe/protocol/packet"
 type Frames struct {
 	Epoch uint64
 	Bytes []byte
+	Room  *session.Room // memory for the session's first Run; may be nil
+}
+
+// alone is all that the way of one short message takes, in one allocation of
+// 448 bytes.
+type alone struct {
+	Frames
+	room session.Room
+	data [304]byte
+}
+
+// NewFrames makes the message with a copy of b.
+func NewFrames(epoch uint64, b []byte) *Frames {
+	if packet.Type(b[0]>>4) != packet.TypePublish || len(b) > len(alone{}.data) {
+		return &Frames{Epoch: epoch, Bytes: append([]byte(nil), b...)}
+	}
+	a := &alone{Frames: Frames{Epoch: epoch}}
+	a.Bytes, a.Room = a.data[:copy(a.data[:], b)], &a.room
+	return &a.Frames
 }
 
 // Violation tells a session that what follows the frames sent so far is not

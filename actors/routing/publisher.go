@@ -225,7 +225,7 @@ func (p *Publisher) post(r *route, runs []*packet.Run) {
 	}
 	for i := range r.targets {
 		t := &r.targets[i]
-		deliver := &message.Deliver{Runs: runs, Terms: t.terms}
+		deliver := p.tables.deliver(runs, t.terms, len(t.receivers))
 		for _, receiver := range t.receivers {
 			p.send(receiver, deliver)
 		}
@@ -244,7 +244,7 @@ func (p *Publisher) share(g *topic.Group[message.Subscription], runs []*packet.R
 			if !ok {
 				return
 			}
-			p.send(sub.Receiver, &message.Deliver{Runs: []*packet.Run{one}, Terms: sub.Terms})
+			p.send(sub.Receiver, p.tables.deliver([]*packet.Run{one}, sub.Terms, 1))
 		}
 	}
 }

@@ -9,6 +9,7 @@
 package routing
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -34,6 +35,7 @@ type Tables struct {
 	root      *actor.RootContext
 	snapshots []atomic.Pointer[snapshot]
 	plain     [3][2]*session.Terms // by QoS and Retain As Published
+	delivers  sync.Pool            // of *message.Deliver that had one receiver
 }
 
 // snapshot is an index as a shard published it. Routes remember the version and
@@ -69,6 +71,26 @@ func (t *Tables) Snapshot(shard int) *message.Index { return t.snapshots[shard].
 // Publish makes an index visible to publishers. Only the shard's actor calls it.
 func (t *Tables) Publish(shard int, index *message.Index) {
 	t.snapshots[shard].Store(&snapshot{index, t.snapshots[shard].Load().version + 1})
+}
+
+// deliver makes the message for a number of receivers.
+func (t *Tables) deliver(runs []*packet.Run, terms *session.Terms, receivers int) *message.Deliver {
+	if receivers == 1 {
+		if d, ok := t.delivers.Get().(*message.Deliver); ok {
+			d.Runs, d.Terms = runs, terms
+			return d
+		}
+	}
+	return &message.Deliver{Runs: runs, Terms: terms, Only: receivers == 1}
+}
+
+// Delivered gives a message back that its receiver has handled. It does
+// nothing for one that others still read.
+func (t *Tables) Delivered(d *message.Deliver) {
+	if d.Only {
+		d.Runs, d.Terms = nil, nil
+		t.delivers.Put(d)
+	}
 }
 
 // Shard returns the number of the shard that holds a Topic Filter.

@@ -89,7 +89,9 @@ func (s *Session) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *message.Frames:
 		if m.Epoch == s.epoch && s.connection != nil {
-			s.core.Receive(m.Bytes, s.env.Loop.Now(), s.begin())
+			out := s.begin()
+			out.Room = m.Room
+			s.core.Receive(m.Bytes, s.env.Loop.Now(), out)
 			s.apply()
 		}
 	case *message.Deliver:
@@ -205,6 +207,7 @@ func (s *Session) deliver(m *message.Deliver) {
 	for _, run := range m.Runs {
 		s.core.Deliver(run, m.Terms, now, out)
 	}
+	s.env.Tables.Delivered(m)
 	s.apply()
 }
 

@@ -15,7 +15,30 @@ type Output struct {
 	Authenticate *AuthStep            // AUTH data to be judged; answer with Authenticated
 	Close        *Close               // the Network Connection is to be closed once Packets are written
 	Ended        bool                 // the Session is over: forget it
+	Room         *Room                // memory that the caller has for the first of Publish; may be nil
 	Counts       Counts
+}
+
+// Room is memory for the first Run of an Output and the list that holds it: a host that makes it in
+// one piece with the bytes of a message that came alone saves two allocations. It is used up by one
+// call and must not be given twice.
+type Room struct {
+	run  packet.Run
+	list [1]*packet.Run
+}
+
+// run appends an empty Run to Publish.
+func (o *Output) run() *packet.Run {
+	if o.Room == nil || o.Publish != nil {
+		r := new(packet.Run)
+		o.Publish = append(o.Publish, r)
+		return r
+	}
+	room := o.Room
+	o.Room = nil
+	room.list[0] = &room.run
+	o.Publish = room.list[:]
+	return &room.run
 }
 
 // Reset empties o and keeps the buffer of Packets. The slice of Publish is not reused, because who

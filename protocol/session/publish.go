@@ -37,8 +37,10 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 	if p.Dup || p.TopicAlias != 0 {
 		// DUP and the alias are between this Client and us [MQTT-3.3.1-3].
 		run = packet.NewRun(&p, s.version)
+		out.Publish = append(out.Publish, run)
 	} else {
-		run = &packet.Run{
+		run = out.run()
+		*run = packet.Run{
 			Frames: frame, Count: 1, Version: s.version, QoS: p.QoS, Retain: p.Retain,
 			HasExpiry: p.HasMessageExpiry, Expiry: p.MessageExpiry,
 			Topic: p.Topic, Largest: size, Slab: cap(b),
@@ -51,7 +53,6 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 	if run.HasExpiry {
 		run.Deadline = now + int64(run.Expiry)*1000
 	}
-	out.Publish = append(out.Publish, run)
 	if run.QoS > packet.QoS0 {
 		s.in.push(routing{run: run})
 	}
