@@ -17,7 +17,7 @@ type Client struct {
 	Version packet.Version
 
 	connect  *packet.Connect // of this connection
-	kept     bool            // what follows is of a Session that the Server keeps
+	kept     bool            // the Server keeps the Session beyond the connection
 	nextID   uint16
 	unacked  []*Outgoing         // in the order of sending
 	received map[uint16]struct{} // QoS 2 that was received and not released
@@ -77,10 +77,13 @@ type (
 // Connect begins a connection. With Clean Start the state of before is
 // forgotten; what was not acknowledged is returned.
 func (c *Client) Connect(p *packet.Connect) (frame []byte, lost []*Outgoing) {
-	if p.CleanStart || c.received == nil || c.Version == packet.V31 && !c.kept {
-		lost = c.forget()
+	if p.CleanStart || !c.kept {
+		lost = c.Forget()
 	}
 	c.connect, c.kept = p, !p.CleanStart
+	if c.Version == packet.V5 {
+		c.kept = p.SessionExpiry > 0
+	}
 	c.waiting, c.aliases, c.open = make(map[uint16]any), make(map[uint16][]byte), make(map[uint16]packet.QoS)
 	c.partial, c.answers = nil, nil
 	c.accepted, c.ended = false, false
@@ -88,7 +91,8 @@ func (c *Client) Connect(p *packet.Connect) (frame []byte, lost []*Outgoing) {
 	return p.Append(nil), lost
 }
 
-func (c *Client) forget() (lost []*Outgoing) {
+// Forget gives up the state of the Session: what was not acknowledged is returned.
+func (c *Client) Forget() (lost []*Outgoing) {
 	lost, c.unacked = c.unacked, nil
 	c.received = make(map[uint16]struct{})
 	return lost
@@ -250,7 +254,7 @@ func (c *Client) connack(frame []byte) (any, error) {
 		c.window = int(p.ReceiveMaximum)
 	}
 	if !e.Present {
-		e.Lost = c.forget()
+		e.Lost = c.Forget()
 		return e, nil
 	}
 	for _, o := range c.unacked { // [MQTT-4.4.0-1]

@@ -95,12 +95,12 @@ func (l *loop) step() {
 	s := l.scheduler
 	s.running = append(s.running, l)
 	l.running = true
-	if l.left == 0 || len(l.queue) == 0 {
+	if l.left == 0 {
 		l.begin()
 	}
 	if len(l.queue) > 0 {
 		at := 0
-		if s.options.Shuffle {
+		if s.shuffle {
 			at = s.rng.IntN(len(l.queue))
 		}
 		t := l.queue[at]
@@ -108,6 +108,9 @@ func (l *loop) step() {
 		l.left--
 		s.options.Recorder.Note("step", l.number, int64(at), int64(len(l.queue)))
 		t.Run()
+	}
+	if len(l.queue) == 0 {
+		l.left = 0 // it would sleep now, and read the clock when it is woken
 	}
 	l.running = false
 	s.running = s.running[:len(s.running)-1]

@@ -3,6 +3,7 @@ package actortest
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"go.uber.org/zap/zapcore"
 )
@@ -38,6 +39,9 @@ func (r *Recorder) Note(what string, numbers ...int64) {
 // Bytes records bytes.
 func (r *Recorder) Bytes(what string, wire int64, b []byte) {
 	r.Note(what, wire, int64(len(b)))
+	if r.trace != nil {
+		_, _ = fmt.Fprintf(r.trace, "\t% x\n", b)
+	}
 	for _, c := range b {
 		r.add(uint64(c))
 	}
@@ -52,11 +56,32 @@ func (r *Recorder) Printf(format string, args ...any) {
 
 func (r *Recorder) add(n uint64) { r.sum = (r.sum ^ n) * 1099511628211 }
 
-// Core is the core of a logger that writes into the text.
+// Core is the core of a logger that writes into the text, without what is not
+// the same each time.
 func (r *Recorder) Core() zapcore.Core {
 	if r.trace == nil {
 		return zapcore.NewNopCore()
 	}
 	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "message", LevelKey: "level", EncodeLevel: zapcore.LowercaseLevelEncoder})
-	return zapcore.NewCore(encoder, zapcore.AddSync(r.trace), zapcore.DebugLevel)
+	return plain{zapcore.NewCore(encoder, zapcore.AddSync(r.trace), zapcore.InfoLevel)}
+}
+
+// plain is a core that leaves out stacks.
+type plain struct{ zapcore.Core }
+
+// With implements zapcore.Core.
+func (p plain) With(fields []zapcore.Field) zapcore.Core { return plain{p.Core.With(fields)} }
+
+// Check implements zapcore.Core.
+func (p plain) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if p.Enabled(e.Level) {
+		return checked.AddCore(e, p)
+	}
+	return checked
+}
+
+// Write implements zapcore.Core.
+func (p plain) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	kept := slices.DeleteFunc(slices.Clone(fields), func(f zapcore.Field) bool { return f.Key == "stack" })
+	return p.Core.Write(e, kept)
 }

@@ -14,9 +14,6 @@ const began = 1_700_000_000_000
 type Options struct {
 	Seed  uint64
 	Loops int
-	// Shuffle runs the tasks of a loop in any order, not only in the one in
-	// which they were scheduled.
-	Shuffle bool
 	// Overtake is one in how many calls of a loop other loops take steps
 	// before it goes on, as if they ran at the same time; 0: none.
 	Overtake int
@@ -32,7 +29,8 @@ type Scheduler struct {
 	running []*loop // those in the middle of a step; the last one is at it
 	wires   []*wire // not yet done with
 	outside bool    // another goroutine schedules: nothing else may run
-	tasks   int64   // steps so far
+	shuffle bool
+	tasks   int64 // steps so far
 	broken  []string
 }
 
@@ -56,6 +54,10 @@ func (s *Scheduler) Loops() []eventloop.Loop {
 	}
 	return loops
 }
+
+// Shuffle says whether the tasks of a loop run in any order from now on, and not
+// only in the one in which they were scheduled.
+func (s *Scheduler) Shuffle(on bool) { s.shuffle = on }
 
 // Now is the time in Unix milliseconds. A loop may not have noticed yet.
 func (s *Scheduler) Now() int64 { return s.now }

@@ -121,11 +121,17 @@ func (p *Peer) Receive() []byte {
 	return b
 }
 
+// Unread tells whether something has arrived that Receive has not taken.
+func (p *Peer) Unread() bool { return !p.wire.reset && !p.wire.silent && len(p.wire.down.bytes) > 0 }
+
 // End tells the server that nothing more comes, behind what was sent.
 func (p *Peer) End() { p.wire.ended = true }
 
 // Cut breaks the connection now. What was under way is lost, either way.
 func (p *Peer) Cut() { p.wire.cut() }
+
+// Spare takes back CutAfter.
+func (p *Peer) Spare() { p.wire.cutAt = 0 }
 
 // CutAfter breaks the connection once n more bytes, at least 1, have been carried over.
 func (p *Peer) CutAfter(n int) { p.wire.cutAt = p.wire.up.carried + n }
