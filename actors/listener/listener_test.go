@@ -1,0 +1,163 @@
+package listener_test
+
+import (
+	"errors"
+	"net"
+	"testing"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/troupemq/troupe/actors/actortest"
+	"github.com/troupemq/troupe/actors/listener"
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/actors/system"
+	"github.com/troupemq/troupe/internal/telemetry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// socket is a net.Listener that accepts what it is given.
+type socket struct {
+	conns  chan net.Conn
+	closed chan struct{}
+}
+
+func newSocket() *socket { return &socket{make(chan net.Conn), make(chan struct{})} }
+
+func (s *socket) Accept() (net.Conn, error) {
+	select {
+	case c := <-s.conns:
+		return c, nil
+	case <-s.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (s *socket) Close() error   { close(s.closed); return nil }
+func (s *socket) Addr() net.Addr { return &net.TCPAddr{} }
+
+// conn is a connection that only knows that it was closed.
+type conn struct {
+	net.Conn
+	closed chan struct{}
+}
+
+func newConn() *conn { return &conn{closed: make(chan struct{})} }
+
+func (c *conn) Close() error { close(c.closed); return nil }
+
+// child notes what the listener sends it; it is told by another goroutine.
+type child struct {
+	actortest.Witness
+	accepted chan net.Conn
+	quiesced int
+}
+
+func (c *child) SendUserMessage(_ *actor.PID, m any) {
+	switch m := actor.UnwrapEnvelopeMessage(m).(type) {
+	case *listener.Accepted:
+		c.accepted <- m.Conn
+	case *message.Quiesce:
+		c.quiesced++
+	}
+}
+
+func TestListener(t *testing.T) {
+	s := actortest.NewStage()
+	var counters telemetry.Counters
+	core, logs := observer.New(zap.InfoLevel)
+	socket := newSocket()
+	var children [2]*child
+	var pids []*actor.PID
+	for i := range children {
+		children[i] = &child{accepted: make(chan net.Conn, 8)}
+		pid, _ := s.System.Actors().ProcessRegistry.Add(children[i], []string{"one", "two"}[i])
+		pids = append(pids, pid)
+	}
+	pid := s.Spawn("listener", func(*system.Mailbox) actor.Actor {
+		return listener.New(socket, 3, func(actor.Context) []*actor.PID { return pids }, &counters, zap.New(core))
+	})
+	require.Equal(t, 1, logs.FilterMessage("listening").Len())
+
+	// In turn, up to the bound.
+	var conns []*conn
+	for i := range 3 {
+		c := newConn()
+		conns = append(conns, c)
+		socket.conns <- c
+		require.Equal(t, net.Conn(c), <-children[i%2].accepted)
+	}
+	for range 2 {
+		refused := newConn()
+		socket.conns <- refused
+		<-refused.closed
+	}
+	require.EqualValues(t, 3, counters.ConnectionsOpen.Load())
+	counters.ConnectionsOpen.Add(-1) // one goes
+	another := newConn()
+	socket.conns <- another
+	require.Equal(t, net.Conn(another), <-children[1].accepted)
+	require.EqualValues(t, 6, counters.ConnectionsAccepted.Load())
+	require.EqualValues(t, 2, counters.ConnectionsRefused.Load())
+	require.Equal(t, 1, logs.FilterMessage("connections at limits.max_connections, new ones are refused").Len())
+
+	s.Send(pid, &message.Quiesce{})
+	require.Equal(t, 1, children[0].quiesced)
+	require.Equal(t, 1, children[1].quiesced)
+	s.Send(pid, &message.Hush{}, &message.Hush{})
+	<-socket.closed
+	s.Root.Stop(pid)
+	s.Settle()
+	require.Empty(t, s.Failures)
+	require.Empty(t, s.Broken())
+	for _, c := range conns {
+		select {
+		case <-c.closed:
+			require.Fail(t, "an open connection was closed")
+		default:
+		}
+	}
+}
+
+// mute is a connection's actor.
+type mute struct{}
+
+func (mute) Receive(actor.Context) {}
+
+func TestConnectionsQuiesceWhenTheLastIsGone(t *testing.T) {
+	s := actortest.NewStage()
+	kind := s.System.Kind("connection", system.Supervision{})
+	var spawned []*actor.PID
+	failing := false
+	pid := s.Spawn("connections", func(*system.Mailbox) actor.Actor {
+		return listener.NewConnections(func(ctx actor.Context, _ net.Conn) error {
+			if failing {
+				return errors.New("no more")
+			}
+			pid, err := kind.SpawnChild(ctx, s.Loop, "", func(*system.Mailbox) actor.Actor { return mute{} })
+			spawned = append(spawned, pid)
+			return err
+		})
+	})
+	done := make(chan struct{}, 4)
+	s.Send(pid, &message.Quiesce{Done: done})
+	require.Len(t, done, 1, "there is none")
+	<-done
+	s.Send(pid, &listener.Accepted{}, &listener.Accepted{}, &message.Quiesce{Done: done})
+	require.Len(t, spawned, 2)
+	require.Empty(t, done)
+	s.Root.Stop(spawned[0])
+	s.Settle()
+	require.Empty(t, done)
+	s.Root.Stop(spawned[1])
+	s.Settle()
+	require.Len(t, done, 1)
+
+	failing = true
+	s.Send(pid, &listener.Accepted{Conn: newConn()})
+	require.Len(t, s.Failures, 1)
+}
