@@ -199,10 +199,10 @@ func (c *Connection) judge(m *judged) {
 	o.out.Reset()
 	o.handshake.Authenticated(m.result, &o.out)
 	c.proceed()
-	if c.closed {
+	if c.closed || o.waiting { // it may belong to another loop by now
 		return
 	}
-	if !o.waiting && len(c.partial) > 0 {
+	if len(c.partial) > 0 {
 		b := c.partial
 		c.partial, c.size = nil, 0
 		c.open(b)
