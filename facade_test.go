@@ -634,7 +634,10 @@ func TestPublishWaitsForASlowSession(t *testing.T) {
 	b := start(t)
 	c := connect(t, b, "c")
 	c.subscribe(packet.QoS0, "a")
-	held := park(t, b, sessionOf(t, b, "c"))
+	session := sessionOf(t, b, "c")
+	settle(t, b, b.tree.tables.RetainedShard([]byte("a"))) // whose answer comes behind the SUBACK
+	settle(t, b, session)
+	held := park(t, b, session)
 	ctx, cancel := context.WithCancel(context.Background())
 	sent, done := 0, make(chan error, 1)
 	for blocked := false; !blocked; {
