@@ -106,6 +106,7 @@ func (c *Connection) Receive(ctx actor.Context) {
 		c.attached(m)
 	case *message.Reading:
 		c.held = !m.On
+		c.heard = c.loop.Now() // it may have spoken while nobody listened
 		c.interest()
 	case *message.Close:
 		c.finish()
@@ -196,6 +197,8 @@ func (c *Connection) lapse() {
 	case c.opening != nil:
 		c.env.Counters.ConnectionsRefused.Add(1)
 		c.lost(errNoConnect)
+	case c.held:
+		c.loop.Start(c.timer, c.loop.Now()+c.keepAlive)
 	case c.loop.Now() < c.heard+c.keepAlive:
 		c.loop.Start(c.timer, c.heard+c.keepAlive)
 	default:

@@ -2,6 +2,7 @@ package connection
 
 import (
 	"context"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
@@ -105,12 +106,18 @@ func (c *Connection) authenticate() {
 		c.admit(&admitted{packet.Success})
 	case judge != nil && judge.Connect != nil:
 		self, root, client := c.self, c.env.Root, c.client()
-		go func() { root.Send(self, &admitted{judge.Connect(context.Background(), client)}) }()
+		auth.Ask(c.connectTimeout(),
+			func(ctx context.Context) packet.ReasonCode { return judge.Connect(ctx, client) }, packet.UnspecifiedError,
+			func(code packet.ReasonCode) { root.Send(self, &admitted{code}) })
 	case c.listener.AllowAnonymous:
 		c.admit(&admitted{packet.Success})
 	default:
 		c.admit(&admitted{packet.NotAuthorized})
 	}
+}
+
+func (c *Connection) connectTimeout() time.Duration {
+	return time.Duration(c.env.ConnectTimeout) * time.Millisecond
 }
 
 func (c *Connection) client() auth.Client {
@@ -186,7 +193,9 @@ func (c *Connection) exchange(step *core.AuthStep) {
 	}
 	o.waiting = true
 	self, root, next, data := c.self, c.env.Root, o.exchange, append([]byte(nil), step.Data...)
-	go func() { root.Send(self, &judged{next(context.Background(), data)}) }()
+	auth.Ask(c.connectTimeout(),
+		func(ctx context.Context) core.AuthResult { return next(ctx, data) }, core.AuthResult{Code: packet.UnspecifiedError},
+		func(r core.AuthResult) { root.Send(self, &judged{r}) })
 }
 
 // judge goes on with the exchange as the authenticator decided.

@@ -99,9 +99,9 @@ func (s *Session) judge(step *core.AuthStep) {
 		root.Send(self, &judged{epoch, core.AuthResult{Code: packet.BadAuthenticationMethod}})
 		return
 	}
-	go func(exchange auth.Exchange) {
-		root.Send(self, &judged{epoch, exchange(context.Background(), data)})
-	}(exchange)
+	auth.Ask(s.env.AuthTimeout,
+		func(ctx context.Context) core.AuthResult { return exchange(ctx, data) }, core.AuthResult{Code: packet.UnspecifiedError},
+		func(r core.AuthResult) { root.Send(self, &judged{epoch, r}) })
 }
 
 // gauge brings this Session's share of the instance's backlog up to date.
@@ -140,26 +140,24 @@ func (s *Session) count(c *core.Counts) {
 	add(&t.DroppedTooLarge, c.DroppedTooLarge)
 	add(&t.DroppedInvalid, c.DroppedInvalid)
 	add(&t.DroppedBroken, c.DroppedBroken)
-	if c.DroppedQueueFull > 0 {
-		s.overflowed(c.DroppedQueueFull)
-	} else if s.overflowing {
-		if messages, _ := s.core.Backlog(); messages == 0 {
-			s.overflowing = false
-		}
+	if dropped := c.DroppedQueueFull + c.DroppedCongested; dropped > 0 {
+		s.overflowed(dropped)
+	} else if s.overflowing && s.queued == 0 {
+		s.overflowing = false
 	}
 	if c.DroppedBroken > 0 {
 		s.log().Error("session recovered with losses", zap.Uint64("messages", c.DroppedBroken))
 	}
 }
 
-// overflowed logs once per episode that the bound of the queue drops messages.
-// An episode ends when the queue has been empty.
+// overflowed logs once per episode that a bound drops messages: that of the
+// queue, or for QoS 0 that of a Client which does not read. An episode ends when
+// nothing waits any more.
 func (s *Session) overflowed(n uint64) {
 	if s.overflowing {
 		return
 	}
 	s.overflowing = true
-	messages, bytes := s.core.Backlog()
-	s.log().Warn("queue at its bound, messages are dropped",
-		zap.Uint64("dropped", n), zap.Int("queued", messages), zap.Int64("queued_bytes", bytes))
+	s.log().Warn("queue at its bound, messages are dropped", zap.Bool("connected", s.connection != nil),
+		zap.Uint64("dropped", n), zap.Int64("queued", s.queued), zap.Int64("queued_bytes", s.queuedBytes))
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
@@ -20,15 +21,17 @@ import (
 // they may share scratch space too; it never holds anything between two
 // messages.
 type Env struct {
-	Root     *actor.RootContext
-	Loop     eventloop.Loop
-	Tables   *routing.Tables
-	Limits   *core.Limits
-	Auth     *auth.Authenticator
-	Counters *telemetry.Counters
-	Numbers  *atomic.Uint64 // of receivers, one sequence for the instance
-	Buffers  *Buffers
-	Log      *zap.Logger
+	Root   *actor.RootContext
+	Loop   eventloop.Loop
+	Tables *routing.Tables
+	Limits *core.Limits
+	Auth   *auth.Authenticator
+	// AuthTimeout is how long a step of a re-authentication may take.
+	AuthTimeout time.Duration
+	Counters    *telemetry.Counters
+	Numbers     *atomic.Uint64 // of receivers, one sequence for the instance
+	Buffers     *Buffers
+	Log         *zap.Logger
 
 	out   core.Output
 	codes []packet.ReasonCode

@@ -4,6 +4,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/protocol/session"
@@ -35,3 +36,19 @@ type Authenticator struct {
 // Exchange takes the Authentication Data of the Client's next packet and says
 // what to answer. It is called for one packet at a time.
 type Exchange func(ctx context.Context, data []byte) session.AuthResult
+
+// Ask puts a question to an Authenticator on a goroutine of its own, with a
+// context that ends after limit, and hands the answer to tell. A function that
+// panics has answered failed: it is the program's, and must not end it here.
+func Ask[T any](limit time.Duration, ask func(context.Context) T, failed T, tell func(T)) {
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), limit)
+		defer cancel()
+		answer := failed
+		defer func() {
+			_ = recover()
+			tell(answer)
+		}()
+		answer = ask(ctx)
+	}()
+}
