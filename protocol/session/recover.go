@@ -4,6 +4,7 @@ package session
 // connection: what is broken is dropped and counted, sums are made anew, then Detach.
 func (s *Session) Recover(now int64, out *Output) {
 	if s.state == ended {
+		out.Ended = true // the host may not have heard
 		return
 	}
 	if s.out = s.out.repair(out); s.out != nil {
@@ -16,7 +17,7 @@ func (s *Session) Recover(now int64, out *Output) {
 		s.in.repair()
 	}
 	s.subs.repair()
-	if s.state == away && s.endAt != 0 {
+	if s.state == away && (s.endAt != 0 || s.expiry == NoExpiry && (s.will == nil || s.willAt != 0)) {
 		s.leave(out) // it had left: what it waits for stays
 		return
 	}
