@@ -219,7 +219,7 @@ func (u *user) connect(clean bool) {
 	if u.attempt != nil && !u.attempt.accepted {
 		u.scheduler.Settle() // the earlier CONNECT, if it arrived, comes first
 	}
-	peer := u.listener.Dial(64 << u.rng.IntN(8))
+	peer := u.listener.Dial(16 << u.rng.IntN(9))
 	if peer == nil {
 		u.fail("nobody listens")
 		return

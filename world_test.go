@@ -7,12 +7,14 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/actors/actortest"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/protocol/packet"
+	core "github.com/troupemq/troupe/protocol/session"
 )
 
 // slack is how many milliseconds the broker may be late in a simulation: what
@@ -76,6 +78,9 @@ func newWorld(seed uint64, trace io.Writer) *world {
 	config := configs.Defaults()
 	config.Listeners = nil
 	config.Sys.Interval = 0
+	if w.rng.IntN(2) == 0 {
+		config.Session.ExpiryMaximum = configs.Duration(time.Duration(core.NoExpiry) * time.Second)
+	}
 	config.Limits.MaxInflight = 1 + w.rng.IntN(8)
 	config.Limits.ReceiveMaximum = 1 + w.rng.IntN(8)
 	config.Limits.TopicAliasMaximum = w.rng.IntN(4)
@@ -272,6 +277,12 @@ func (w *world) close() {
 	if !drained {
 		w.forget()
 	}
+	w.end()
+}
+
+// end stops the tree, which leaves nothing behind.
+func (w *world) end() {
+	t := w.tree
 	ended := t.system.Ended(t.root)
 	t.system.Root().Stop(t.root)
 	w.scheduler.Settle()
