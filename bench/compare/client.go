@@ -129,7 +129,7 @@ func (c *client) publish(qos packet.QoS, n int, due time.Time) error {
 }
 
 // answer reads a publisher's acknowledgements and, at QoS 2, releases.
-func (c *client) answer(packet.QoS) {
+func (c *client) answer() {
 	for {
 		frame, err := c.next()
 		if err != nil {

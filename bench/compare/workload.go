@@ -23,6 +23,7 @@ type workload struct {
 	qos         packet.QoS
 	window      int     // messages on the way per publisher; closed loop
 	rate        float64 // messages per second over all publishers; open loop when above 0
+	flood       bool    // workload A runs beside it, and is not counted
 }
 
 func workloads() []workload {
@@ -32,6 +33,7 @@ func workloads() []workload {
 		{name: "C", publishers: 50, subscribers: 1, qos: 2, window: 100},
 		{name: "D", publishers: 1, subscribers: 500, window: 100},
 		{name: "G", publishers: 50, subscribers: 1, qos: 1, rate: 10_000},
+		{name: "fair", publishers: 5, subscribers: 1, qos: 1, rate: 5_000, flood: true},
 	}
 }
 
@@ -46,33 +48,63 @@ type pair struct {
 	delays    []time.Duration // of the only receiver; open loop
 }
 
+// connect brings up the clients of a workload.
+func connect(w *workload, address, prefix string) ([]*pair, error) {
+	pairs := make([]*pair, w.publishers)
+	for i := range pairs {
+		p := &pair{workload: w, credit: make(chan int, 1<<16)}
+		pairs[i] = p
+		topic := fmt.Sprintf("%s/%d", prefix, i)
+		for j := range w.subscribers {
+			r, err := dial(address, fmt.Sprintf("%s-sub-%d-%d", prefix, i, j))
+			if err != nil {
+				return pairs[:i], err
+			}
+			p.receivers = append(p.receivers, r)
+			if err := r.subscribe(topic, w.qos); err != nil {
+				return pairs[:i], err
+			}
+		}
+		var err error
+		if p.publisher, err = dial(address, fmt.Sprintf("%s-pub-%d", prefix, i)); err != nil {
+			return pairs[:i], err
+		}
+		p.publisher.topic = topic
+	}
+	return pairs, nil
+}
+
+func disconnect(pairs []*pair) {
+	for _, p := range pairs {
+		p.publisher.close()
+		for _, r := range p.receivers {
+			r.close()
+		}
+	}
+}
+
 func measure(b broker, w workload, length time.Duration) (result, error) {
 	cmd, address, err := b.start()
 	if err != nil {
 		return result{}, err
 	}
 	defer stop(cmd)
-	pairs := make([]*pair, w.publishers)
-	for i := range pairs {
-		p := &pair{workload: &w, credit: make(chan int, 1<<16)}
-		topic := fmt.Sprintf("bench/%d", i)
-		for j := range w.subscribers {
-			r, err := dial(address, fmt.Sprintf("sub-%d-%d", i, j))
-			if err != nil {
-				return result{}, err
-			}
-			defer r.close()
-			if err := r.subscribe(topic, w.qos); err != nil {
-				return result{}, err
-			}
-			p.receivers = append(p.receivers, r)
-		}
-		if p.publisher, err = dial(address, fmt.Sprintf("pub-%d", i)); err != nil {
+	pairs, err := connect(&w, address, "bench")
+	defer func() { disconnect(pairs) }()
+	if err != nil {
+		return result{}, err
+	}
+	if w.flood {
+		flood, err := connect(&workloads()[0], address, "flood")
+		defer func() { disconnect(flood) }()
+		if err != nil {
 			return result{}, err
 		}
-		defer p.publisher.close()
-		p.publisher.topic = topic
-		pairs[i] = p
+		for _, p := range flood {
+			go p.publisher.answer()
+			go p.receive(p.receivers[0])
+			go p.publishAll(time.Now().Add(length))
+		}
 	}
 
 	before, err := cpu(cmd.Process.Pid)
@@ -83,7 +115,7 @@ func measure(b broker, w workload, length time.Duration) (result, error) {
 	end := began.Add(length)
 	var work, receive sync.WaitGroup
 	for _, p := range pairs {
-		go p.publisher.answer(w.qos)
+		go p.publisher.answer()
 		for _, r := range p.receivers {
 			receive.Go(func() { p.receive(r) })
 		}
