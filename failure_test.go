@@ -3,6 +3,7 @@ package troupe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -177,6 +178,42 @@ func TestSessionFailsWithoutAClient(t *testing.T) {
 	victim.quiet()
 	require.EqualValues(t, 1, b.tree.counters.FailedSession.Load())
 	require.EqualValues(t, 0, b.tree.counters.MessagesQueued.Load())
+}
+
+// Retained messages that a Client was promised by its SUBACK come after the
+// failure, and later subscriptions get theirs.
+func TestSessionFailsInTheMiddleOfAReplay(t *testing.T) {
+	j := newJournal()
+	b := start(t, j.option())
+	const n = 300
+	for i := range n {
+		require.NoError(t, b.Publish(within(t), Message{Topic: fmt.Sprintf("r/%d", i), Payload: []byte("kept"), QoS: AtLeastOnce, Retain: true}))
+	}
+	victim := connect(t, b, "victim")
+	victim.subscribe(packet.QoS1, "r/#") // takes as much as it may have in flight
+	session := sessionOf(t, b, "victim")
+	for range 10 {
+		for _, keeper := range b.tree.tables.Retained {
+			settle(t, b, keeper)
+		}
+		settle(t, b, session)
+	}
+	b.send(session, nilRun())
+	victim.gone()
+	j.await(t, 1, "an actor failed", "kind", "session")
+	victim = connect(t, b, "victim")
+	topics := make(map[string]bool)
+	for len(topics) < n {
+		p := victim.receive()
+		topics[string(p.Topic)] = true
+		ack := packet.Puback{PacketID: p.PacketID}
+		victim.write(ack.Append(nil, packet.V5))
+	}
+	live := Message{Topic: "r/0", Payload: []byte("newer"), QoS: AtLeastOnce, Retain: true}
+	require.NoError(t, b.Publish(within(t), live))
+	victim.gets("newer")
+	victim.subscribe(packet.QoS1, "r/0")
+	victim.gets("newer")
 }
 
 // A connection of before the failure may close at any time after it.

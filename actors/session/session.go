@@ -36,7 +36,8 @@ type State struct {
 	epoch     uint64            // of the Network Connection; never used twice, so that an old one is not heard
 	token     uint64            // last one given to a change of subscriptions
 	pending   []change
-	replaying int // slices of retained messages that will still come
+	replaying int               // slices of retained messages that will still come
+	replays   []*message.Replay // to be asked for when the Client has taken enough
 
 	queued      int64 // messages and bytes of the backlog as last added to the counters
 	queuedBytes int64
@@ -63,7 +64,6 @@ type Session struct {
 	exchange   auth.Exchange    // re-authentication in progress
 	packets    *message.Packets // to the connection, not handed over yet
 	closing    *core.Close      // why the connection is being closed
-	replays    []*message.Replay
 	timer      *eventloop.Timer
 	armed      int64 // Unix ms the timer is set to, 0: not
 
