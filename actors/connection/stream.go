@@ -19,6 +19,9 @@ var (
 // its own instead of being put together in the loop's scratch space.
 const largeAt = eventloop.ScratchSize / 2
 
+// largeFirst is what such a buffer begins with, in bytes.
+const largeFirst = 4 << 10
+
 // read takes what the socket has, at most this turn's share.
 func (c *Connection) read() {
 	if c.deaf || c.closing || c.held {
@@ -48,7 +51,7 @@ func (c *Connection) read() {
 func (c *Connection) readLarge() {
 	have := len(c.partial)
 	if cap(c.partial) == have {
-		grown := make([]byte, have, min(c.size, max(2*have, eventloop.ScratchSize)))
+		grown := make([]byte, have, min(c.size, max(2*have, largeFirst)))
 		copy(grown, c.partial)
 		c.partial = grown
 	}
