@@ -48,7 +48,16 @@ func (w *world) fault() {
 	case 3:
 		ids = below("instance/listeners/", 4)
 		poison = []any{(*message.Packets)(nil), (*message.Attached)(nil), (*message.Reading)(nil)}[w.rng.IntN(3)]
-	case 4:
+	case 4: // while it is at work
+		for _, u := range w.users {
+			if u.phase == online {
+				u.subscribe(u.filters)
+			}
+		}
+		w.scheduler.Flow()
+		for range w.rng.IntN(40) {
+			w.scheduler.Step()
+		}
 		ids = below("instance/router/", 2)
 		poison = &message.Subscribe{Filters: make([]message.Filter, 1)}
 	case 5:

@@ -21,7 +21,7 @@ import (
 //	go test -run Simulation . -simulation.seeds 100000
 //	go test -run Simulation . -simulation.seed 4711     one seed, with its trace
 var (
-	simulationSeeds = flag.Int("simulation.seeds", 0, "how many seeds to simulate; 0: 2500, or 250 with -short")
+	simulationSeeds = flag.Int("simulation.seeds", 0, "how many seeds to simulate; 0: 1500, or 200 with -short or -race")
 	simulationFirst = flag.Uint64("simulation.first", 1, "the first of them")
 	simulationSeed  = flag.Uint64("simulation.seed", 0, "simulate this seed alone and write its trace")
 )
@@ -39,9 +39,9 @@ func TestSimulation(t *testing.T) {
 	}
 	seeds := *simulationSeeds
 	if seeds == 0 {
-		seeds = 2500
-		if testing.Short() {
-			seeds = 250
+		seeds = 1500
+		if testing.Short() || poolsLeak {
+			seeds = 200
 		}
 	}
 	var next atomic.Uint64

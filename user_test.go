@@ -184,8 +184,13 @@ func (u *user) act() {
 		}
 	case n < 62:
 		u.subscribe(u.some())
-	case n < 66:
+	case n < 65:
 		u.unsubscribe(u.some())
+	case n < 68: // in one breath
+		filters := u.some()
+		u.subscribe(filters)
+		u.unsubscribe(filters)
+		u.subscribe(filters)
 	case n < 82:
 		u.answer(1 + u.rng.IntN(6))
 	case n < 86:

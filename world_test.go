@@ -190,8 +190,11 @@ func (w *world) world() {
 // broker does not stand still for seconds.
 func (w *world) pass(milliseconds int64) {
 	w.scheduler.Settle()
-	w.scheduler.Elapse(milliseconds)
-	w.scheduler.Settle()
+	for milliseconds > 0 {
+		w.scheduler.Elapse(min(milliseconds, slack))
+		w.scheduler.Settle()
+		milliseconds -= slack
+	}
 	w.rested = w.scheduler.Now()
 }
 
