@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -94,6 +95,7 @@ func TestRefusal(t *testing.T) {
 // Who says nothing, or does not finish what it says, is shown out after the
 // time for CONNECT, and not one who did in time.
 func TestNoConnectInTime(t *testing.T) {
+	t.Parallel() // it is mostly waiting
 	broker := serveProcess(t, "limits: {connect_timeout: 300ms}")
 	other := newBystander(t, broker.address)
 	for _, beginning := range []string{"", "\x10", "\x10\x20\x00\x04MQ", "\x10\xF0\xFF\x03" + v5} {
@@ -106,16 +108,21 @@ func TestNoConnectInTime(t *testing.T) {
 
 // Half a packet and then silence is silence: the Keep Alive ends it.
 func TestHalfAPacketThenSilence(t *testing.T) {
+	t.Parallel() // it is mostly waiting
 	broker := serveProcess(t, "")
 	other := newBystander(t, broker.address)
+	var all []*peer
 	for _, v := range []packet.Version{packet.V311, packet.V5} {
-		for _, beginning := range []string{"", "\x30", "\x30\xFF\xFF\x3E\x00\x01a"} {
+		for i, beginning := range []string{"", "\x30", "\x30\xFF\xFF\x3E\x00\x01a"} {
 			p := knock(t, broker.address, v)
-			p.connect(&packet.Connect{CleanStart: true, KeepAlive: 1, ClientID: []byte("silent")})
+			p.connect(&packet.Connect{CleanStart: true, KeepAlive: 1, ClientID: fmt.Append(nil, "silent", v, i)})
 			p.send([]byte(beginning))
-			p.expectDisconnect(packet.KeepAliveTimeout)
-			other.unharmed()
+			all = append(all, p)
 		}
+	}
+	for _, p := range all {
+		p.expectDisconnect(packet.KeepAliveTimeout)
+		other.unharmed()
 	}
 }
 

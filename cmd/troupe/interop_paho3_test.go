@@ -185,6 +185,7 @@ func TestPaho3WillAndTakeover(t *testing.T) {
 
 // Paho pings for as long as its Keep Alive says; the broker does not cut it off.
 func TestPaho3KeepAlive(t *testing.T) {
+	t.Parallel() // it is mostly waiting
 	broker := serveProcess(t, "sys: {interval: 1s}")
 	c := paho3(t, broker.address, 4, "c", func(o *mqtt.ClientOptions) { o.SetKeepAlive(time.Second) })
 	c.subscribe("$SYS/broker/uptime", 0)

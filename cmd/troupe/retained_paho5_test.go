@@ -73,6 +73,7 @@ func TestPaho5RetainAsPublished(t *testing.T) {
 // The interval that is left goes down while a message waits, and at its end the
 // message is gone: retained, and in the queue of a Client that is away.
 func TestPaho5MessageExpiry(t *testing.T) {
+	t.Parallel() // it is mostly waiting
 	broker := serveProcess(t, "")
 	source := paho5(t, broker.address, fresh("source"))
 	sink := paho5(t, broker.address, lasting("sink", true))

@@ -59,6 +59,7 @@ func TestPaho5CleanStart(t *testing.T) {
 // A Session ends its interval after its connection, also when DISCONNECT set
 // the interval anew.
 func TestPaho5SessionExpires(t *testing.T) {
+	t.Parallel() // it is mostly waiting
 	broker := serveProcess(t, "")
 	ends := func(c paho.Connect, d *paho.Disconnect) {
 		f := paho5(t, broker.address, c)
@@ -141,6 +142,7 @@ func TestPaho5Will(t *testing.T) {
 
 // A delayed Will waits, and who comes back in time has none.
 func TestPaho5WillDelay(t *testing.T) {
+	t.Parallel() // it is mostly waiting
 	broker := serveProcess(t, "")
 	watch := paho5(t, broker.address, fresh("watch"))
 	watch.subscribe(paho.SubscribeOptions{Topic: "will/#", QoS: 2})
