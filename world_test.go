@@ -5,8 +5,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -333,9 +331,4 @@ func (w *world) forget() {
 	if n := c.ConnectionsOpen.Load(); n != 1 {
 		w.fail("%d connections are left, only that of the witness should be: %v", n, w.processes("instance/listeners/"))
 	}
-}
-
-// connections are the processes of Network Connections.
-func (w *world) connections() []string {
-	return slices.DeleteFunc(w.processes("instance/listeners/"), func(pid string) bool { return strings.Count(pid, "/") != 4 })
 }
