@@ -184,6 +184,29 @@ func TestSilenceForOneAndAHalfKeepAlives(t *testing.T) {
 	require.Equal(t, packet.KeepAliveTimeout, got[0].(*message.Violation).Code)
 }
 
+func TestSingleBytesAreNoSignOfLife(t *testing.T) {
+	f := newField(t, 1<<20)
+	f.open(10)
+	for _, b := range publish(100)[:20] {
+		f.Elapse(1000)
+		f.clientSends([]byte{b})
+	}
+	got := f.session.Got()
+	require.Len(t, got, 1)
+	require.Equal(t, packet.KeepAliveTimeout, got[0].(*message.Violation).Code)
+}
+
+func TestALargePacketOnItsWayIs(t *testing.T) {
+	f := newField(t, 1<<20)
+	f.open(10)
+	sent := publish(200_000)
+	for at := 0; at < len(sent); at += 5000 {
+		f.Elapse(1000)
+		f.clientSends(sent[at:min(at+5000, len(sent))])
+	}
+	require.Equal(t, sent, f.frames())
+}
+
 func TestAClientThatIsNotListenedToIsNotSilent(t *testing.T) {
 	f := newField(t, 1<<20)
 	f.open(10)

@@ -19,8 +19,13 @@ var (
 // its own instead of being put together in the loop's scratch space.
 const largeAt = eventloop.ScratchSize / 2
 
-// largeFirst is what such a buffer begins with, in bytes.
-const largeFirst = 4 << 10
+const (
+	// largeFirst is what such a buffer begins with, in bytes.
+	largeFirst = 4 << 10
+	// largeStep is the number of bytes of a large packet, read at once, that
+	// count as a sign of life: a Client cannot send PINGREQ in the middle.
+	largeStep = 1 << 10
+)
 
 // read takes what the socket has, at most this turn's share.
 func (c *Connection) read() {
@@ -39,7 +44,7 @@ func (c *Connection) read() {
 	had := copy(buffer, c.partial)
 	n, err := c.stream.Read(buffer[had:min(len(buffer), had+c.loop.ReadBudget())])
 	if n > 0 {
-		c.received(n)
+		c.env.Counters.BytesReceived.Add(int64(n))
 		c.partial, c.size = nil, 0
 		c.consume(buffer[:had+n])
 	}
@@ -58,7 +63,10 @@ func (c *Connection) readLarge() {
 	room := min(cap(c.partial), c.size) - have
 	n, err := c.stream.Read(c.partial[have : have+min(room, c.loop.ReadBudget())])
 	if n > 0 {
-		c.received(n)
+		c.env.Counters.BytesReceived.Add(int64(n))
+		if n >= largeStep {
+			c.heard = c.loop.Now()
+		}
 		c.partial = c.partial[:have+n]
 		if len(c.partial) == c.size {
 			frame := c.partial
@@ -71,11 +79,6 @@ func (c *Connection) readLarge() {
 		}
 	}
 	c.failed(err)
-}
-
-func (c *Connection) received(n int) {
-	c.heard = c.loop.Now()
-	c.env.Counters.BytesReceived.Add(int64(n))
 }
 
 func (c *Connection) failed(err error) {
@@ -124,8 +127,12 @@ func (c *Connection) consume(b []byte) {
 	}
 }
 
-// forward hands whole packets to the session.
-func (c *Connection) forward(m *message.Frames) { c.env.Root.Send(c.session, m) }
+// forward hands whole packets to the session: the Client is alive
+// [MQTT-3.1.2-22]. Single bytes now and then do not make it so.
+func (c *Connection) forward(m *message.Frames) {
+	c.heard = c.loop.Now()
+	c.env.Root.Send(c.session, m)
+}
 
 // write sends what the session said, at once if nothing waits before it.
 func (c *Connection) write(p *message.Packets) {

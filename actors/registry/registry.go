@@ -31,6 +31,7 @@ const nameSeparator = ":"
 type Registry struct {
 	spawn    Spawn
 	sessions map[string]*entry
+	leaving  map[string]*entry // sessions that their Clients have no more, by PID.Id, until they are done
 	spawned  uint64
 	draining any // *message.Drain or *message.Shutdown once it was seen
 }
@@ -77,10 +78,11 @@ func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 	switch {
 	case !ok:
 	case m.Ended != nil && e.session.Equal(m.Ended):
-		ctx.Stop(e.session)
+		r.leave(e)
 		ok = false
 	case m.Packet.CleanStart: // [MQTT-3.1.2-4]
 		ctx.Send(e.session, &message.End{Code: packet.SessionTakenOver})
+		r.leave(e)
 		ok = false
 	}
 	m.Ended = nil
@@ -103,16 +105,26 @@ func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 	}
 }
 
-// ended forgets a Session that is over, unless a Client is on its way to it:
-// the session then passes that Connect back.
+// leave keeps a session that its Client has no more, until it has done all that
+// it owes to others.
+func (r *Registry) leave(e *entry) {
+	if r.leaving == nil {
+		r.leaving = make(map[string]*entry)
+	}
+	r.leaving[e.session.Id] = e
+}
+
+// ended stops a session that is over and done, unless a Client is on its way to
+// it: the session then passes that Connect back, and says again that it ended.
 func (r *Registry) ended(ctx actor.Context, m *message.Ended) {
 	e, ok := r.sessions[m.ClientID]
-	if ok && e.session.Equal(m.Session) {
-		if e.connects != m.Connects {
-			return
-		}
-		delete(r.sessions, m.ClientID)
+	if !ok || !e.session.Equal(m.Session) {
+		e, ok = r.leaving[m.Session.Id]
 	}
+	if ok && e.connects != m.Connects {
+		return
+	}
+	r.forget(m.Session, m.ClientID)
 	ctx.Stop(m.Session)
 }
 
@@ -120,8 +132,13 @@ func (r *Registry) ended(ctx actor.Context, m *message.Ended) {
 // of its actor holds the Client Identifier.
 func (r *Registry) terminated(session *actor.PID) {
 	_, id, _ := strings.Cut(session.Id, nameSeparator)
-	if e, ok := r.sessions[id]; ok && e.session.Equal(session) {
-		delete(r.sessions, id)
+	r.forget(session, id)
+}
+
+func (r *Registry) forget(session *actor.PID, clientID string) {
+	delete(r.leaving, session.Id)
+	if e, ok := r.sessions[clientID]; ok && e.session.Equal(session) {
+		delete(r.sessions, clientID)
 	}
 }
 
@@ -129,5 +146,8 @@ func (r *Registry) terminated(session *actor.PID) {
 func (r *Registry) tell(ctx actor.Context, m any) {
 	for _, id := range slices.Sorted(maps.Keys(r.sessions)) {
 		ctx.Send(r.sessions[id].session, m)
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.leaving)) {
+		ctx.Send(r.leaving[id].session, m)
 	}
 }

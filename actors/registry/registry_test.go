@@ -115,7 +115,6 @@ func TestEndCrossesAConnect(t *testing.T) {
 
 	crossing.Ended = old.pid // as the session passes it back
 	s.Send(s.registry, crossing)
-	require.True(t, old.stopped)
 	require.Len(t, s.sessions, 2)
 	require.Equal(t, []any{crossing}, s.sessions[1].take())
 	require.Nil(t, crossing.Ended)
@@ -126,6 +125,17 @@ func TestEndCrossesAConnect(t *testing.T) {
 	s.Send(s.registry, second)
 	require.Len(t, s.sessions, 2)
 	require.Equal(t, []any{second}, s.sessions[1].take())
+
+	// The old one has its work to finish, and may have a CONNECT to pass back.
+	resubscribe := &message.Resubscribe{Shard: 3}
+	s.Send(s.registry, resubscribe)
+	require.Equal(t, []any{resubscribe}, old.take())
+	s.Send(s.registry, &message.Ended{ClientID: "c", Session: old.pid, Connects: 1})
+	require.False(t, old.stopped)
+	s.Send(s.registry, &message.Ended{ClientID: "c", Session: old.pid, Connects: 2})
+	require.True(t, old.stopped)
+	s.sessions[1].take()
+
 	s.Send(s.registry, &message.Ended{ClientID: "c", Session: s.sessions[1].pid, Connects: 1})
 	require.False(t, s.sessions[1].stopped, "it was sent two CONNECTs and has seen one")
 	s.Send(s.registry, &message.Ended{ClientID: "c", Session: s.sessions[1].pid, Connects: 2})

@@ -12,19 +12,15 @@ import (
 // is told that it was taken over [MQTT-3.1.4-3].
 func (s *Session) connect(m *message.Connect) {
 	s.connects++
-	if s.ended { // it ended before the registry knew
-		m.Ended = s.self
-		s.env.Root.Send(s.registry, m)
-		return
-	}
-	if s.connection != nil {
+	if s.connection != nil && !s.ended {
 		s.disconnect(packet.SessionTakenOver, nil)
 		s.detach(nil)
-		if s.ended { // Session Expiry Interval 0: it ended with its connection
-			m.Ended = s.self
-			s.env.Root.Send(s.registry, m)
-			return
-		}
+	}
+	if s.ended { // before the registry knew, or now with its connection
+		m.Ended = s.self
+		s.env.Root.Send(s.registry, m)
+		s.finish()
+		return
 	}
 	s.epoch++
 	s.connection, s.closing, s.paused = m.Connection, nil, false
@@ -108,7 +104,7 @@ func (s *Session) end(code packet.ReasonCode) {
 // finish reports an ended Session to the registry, once the shards have
 // forgotten its subscriptions and its own messages are with their receivers.
 func (s *Session) finish() {
-	if !s.ended || len(s.pending) > 0 || s.publisher.Busy() || s.reported == s.connects+1 {
+	if !s.ended || len(s.pending) > 0 || len(s.line) > 0 || s.publisher.Busy() || s.reported == s.connects+1 {
 		return
 	}
 	s.reported = s.connects + 1

@@ -16,21 +16,9 @@ import (
 // PUBACK knows its message to be on the way.
 func (s *Session) apply() {
 	out := &s.env.out
-	if len(out.Publish) > 0 {
-		s.publish(out)
-	}
+	s.perform(out)
 	if len(out.Redistribute) > 0 {
 		s.publisher.Redistribute(out.Redistribute)
-	}
-	done := 0
-	for i := range out.Unsubscribe { // in the Client's order: it may want a Topic Filter back
-		for ; done < out.Unsubscribe[i].After; done++ {
-			s.subscribe(&out.Subscribe[done])
-		}
-		s.unsubscribe(&out.Unsubscribe[i])
-	}
-	for ; done < len(out.Subscribe); done++ {
-		s.subscribe(&out.Subscribe[done])
 	}
 	if out.Authenticate != nil {
 		s.judge(out.Authenticate)
@@ -53,10 +41,11 @@ func (s *Session) apply() {
 	s.arm()
 }
 
-func (s *Session) publish(out *core.Output) {
-	runs := out.Publish
-	out.Publish = nil
-	s.env.codes = s.publisher.Publish(runs, s.env.Loop.Now(), s.env.codes[:0])
+// route hands messages to their receivers and acknowledges them.
+func (s *Session) route(runs []*packet.Run, out *core.Output) {
+	if len(runs) > 0 {
+		s.env.codes = s.publisher.Publish(runs, s.env.Loop.Now(), s.env.codes[:0])
+	}
 	for i, run := range runs {
 		if run.QoS == packet.QoS0 {
 			continue

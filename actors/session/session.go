@@ -36,6 +36,7 @@ type State struct {
 	epoch     uint64            // of the Network Connection; never used twice, so that an old one is not heard
 	token     uint64            // last one given to a change of subscriptions
 	pending   []change
+	line      []step            // what the Client did behind changes that are not confirmed
 	replaying int               // slices of retained messages that will still come
 	replays   []*message.Replay // to be asked for when the Client has taken enough
 
@@ -171,9 +172,13 @@ func (s *Session) start(ctx actor.Context) {
 		s.env.Counters.Sessions.Add(1)
 		return
 	}
+	s.purge()
 	s.core.Recover(s.env.Loop.Now(), s.begin())
-	s.apply()
+	s.apply() // and what is left in line
 	s.repeat(everyShard)
+	if s.publisher.Busy() { // it may have been the Continue that was lost
+		s.env.Root.Send(s.self, message.Continue{})
+	}
 }
 
 // stop leaves nothing behind that points to this actor. The connection closes
@@ -305,9 +310,12 @@ func (s *Session) arm() {
 // receiver that died before it answered.
 const recheckAfter = 100
 
+// lineMost is the length of the line at which the Client is not read further.
+const lineMost = 64
+
 // pace gives or takes the connection's credit to read.
 func (s *Session) pace() {
-	if blocked := s.publisher.Blocked(); blocked != s.paused && s.connection != nil {
+	if blocked := s.publisher.Blocked() || len(s.line) >= lineMost; blocked != s.paused && s.connection != nil {
 		s.paused = blocked
 		s.env.Root.Send(s.connection, &message.Reading{On: !blocked})
 	}

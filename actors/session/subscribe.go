@@ -100,6 +100,7 @@ func (s *Session) confirmed(m *message.Subscribed) {
 			s.core.Subscribed(done.packet, nil, out)
 		}
 	}
+	s.advance(out)
 	s.apply()
 }
 

@@ -66,7 +66,7 @@ func (s *Session) finish(now int64, out *Output) {
 		for i := range s.subs.list {
 			filters[i] = s.subs.list[i].Filter
 		}
-		out.Unsubscribe = append(out.Unsubscribe, UnsubscribeRequest{Filters: filters, After: len(out.Subscribe)})
+		out.Unsubscribe = append(out.Unsubscribe, UnsubscribeRequest{Filters: filters, After: len(out.Subscribe), Behind: len(out.Publish)})
 	}
 	s.redistribute(now, out)
 	*s = Session{clientID: s.clientID, limits: s.limits, state: ended, nextID: 1}

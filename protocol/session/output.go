@@ -14,6 +14,7 @@ type Output struct {
 	Redistribute []Redistribution     // messages of Shared Subscriptions that this ended Session will not deliver
 	Authenticate *AuthStep            // AUTH data to be judged; answer with Authenticated
 	Close        *Close               // the Network Connection is to be closed once Packets are written
+	Wills        bool                 // what is in Publish is the Session's own and not its Client's, who would send it again
 	Ended        bool                 // the Session is over: forget it
 	Room         *Room                // memory that the caller has for the first of Publish; may be nil
 	Counts       Counts
@@ -57,6 +58,7 @@ type SubscribeRequest struct {
 	PacketID      uint16
 	Subscriptions []Subscription
 	Codes         []packet.ReasonCode // the QoS to grant for each, for the host to overwrite or to hand back as they are
+	Behind        int                 // how many of Output.Publish the Client sent before it
 }
 
 // Subscription is a Topic Filter as a Client holds it.
@@ -79,6 +81,7 @@ type UnsubscribeRequest struct {
 	PacketID uint16
 	Filters  []string
 	After    int // how many of Output.Subscribe come before it
+	Behind   int // how many of Output.Publish the Client sent before it
 }
 
 // Redistribution is a message of a Shared Subscription that may go to another of its Sessions.

@@ -36,7 +36,7 @@ func (s *Session) receiveSubscribe(frame []byte, out *Output) error {
 		}
 	}
 	owed := answer{id: p.PacketID, codes: make([]packet.ReasonCode, len(p.Filters))}
-	request := SubscribeRequest{PacketID: p.PacketID}
+	request := SubscribeRequest{PacketID: p.PacketID, Behind: len(out.Publish)}
 	for i, f := range p.Filters {
 		made := Subscription{Filter: string(f.Filter), Options: f.SubscriptionOptions, ID: p.SubscriptionID}
 		share, _, err := topic.ParseFilter(made.Filter)
@@ -117,7 +117,7 @@ func (s *Session) receiveUnsubscribe(frame []byte, out *Output) error {
 		return err
 	}
 	owed := answer{id: p.PacketID, unsub: true, codes: make([]packet.ReasonCode, len(p.Filters))}
-	request := UnsubscribeRequest{PacketID: p.PacketID, After: len(out.Subscribe)}
+	request := UnsubscribeRequest{PacketID: p.PacketID, After: len(out.Subscribe), Behind: len(out.Publish)}
 	for i, f := range p.Filters {
 		filter := string(f)
 		switch {

@@ -27,4 +27,5 @@ func (s *Session) publishWill(now int64, out *Output) {
 		run.Deadline = now + int64(run.Expiry)*1000
 	}
 	out.Publish = append(out.Publish, run)
+	out.Wills = true
 }
