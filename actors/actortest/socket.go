@@ -128,6 +128,10 @@ func (s *Socket) Close() error {
 	return nil
 }
 
+// Finish implements eventloop.Stream. No simulated connection is ever reset by
+// its end.
+func (s *Socket) Finish() error { return s.Close() }
+
 func (s *Socket) leave() {
 	s.loop.sockets = slices.DeleteFunc(s.loop.sockets, func(other *Socket) bool { return other == s })
 }

@@ -85,6 +85,7 @@ type Connection struct {
 	held    bool // the session took the credit to read
 	closing bool // write what is left, then close
 	deaf    bool // nothing the Client sends matters any more
+	said    bool // the last word was ours
 	closed  bool
 }
 
@@ -109,6 +110,7 @@ func (c *Connection) Receive(ctx actor.Context) {
 		c.heard = c.loop.Now() // it may have spoken while nobody listened
 		c.interest()
 	case *message.Close:
+		c.said = m.Last
 		c.finish()
 	case *message.Hush:
 		if c.opening != nil && !c.closed {
@@ -246,6 +248,8 @@ func (c *Connection) close(cause error) {
 		c.loop.Stop(c.timer)
 	}
 	switch {
+	case c.stream != nil && c.said && cause == nil:
+		_ = c.stream.Finish()
 	case c.stream != nil:
 		_ = c.stream.Close()
 	case c.accepted != nil: // it failed as it started

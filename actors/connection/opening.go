@@ -76,6 +76,7 @@ func (c *Connection) proceed() {
 	case c.closed:
 	case o.out.Close != nil:
 		c.refused(o.out.Close.Err)
+		c.said = len(o.out.Packets) > 0
 		c.finish()
 	case o.out.Authenticate != nil:
 		c.exchange(o.out.Authenticate)
@@ -139,6 +140,7 @@ func (c *Connection) admit(m *admitted) {
 		o.handshake.Refuse(m.code, &o.out)
 		c.refused(nil)
 		c.say(o.out.Packets)
+		c.said = true
 		c.finish()
 		return
 	}

@@ -47,8 +47,11 @@ type Packets struct {
 	B []byte
 }
 
-// Close asks a connection to write what it has and close.
-type Close struct{}
+// Close asks a connection to write what it has and close. Last says that the
+// Client was told something last, and is to have the time to read it.
+type Close struct {
+	Last bool
+}
 
 // Congestion tells a session whether its connection's socket takes no more.
 type Congestion struct {

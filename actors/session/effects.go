@@ -63,7 +63,7 @@ func (s *Session) close(why *core.Close) {
 	s.closing = why
 	s.flush()
 	if s.connection != nil {
-		s.env.Root.Send(s.connection, &message.Close{})
+		s.env.Root.Send(s.connection, &message.Close{Last: !why.ByClient})
 	}
 }
 

@@ -10,6 +10,7 @@ package eventloop
 import (
 	"errors"
 	"net"
+	"time"
 )
 
 // ErrAgain is what [Stream.Read] and [Stream.Write] return when they would have to wait: ask for the event with [Stream.Interest].
@@ -20,6 +21,12 @@ var ErrClosed = errors.New("eventloop: closed")
 
 // ScratchSize is the size in bytes of a loop's read buffer.
 const ScratchSize = 64 << 10
+
+// What a connection that was finished still takes from its peer before it is closed.
+const (
+	farewellTime  = time.Second
+	farewellBytes = 1 << 20
+)
 
 // Task is a piece of work that wants a turn on a loop: a mailbox.
 type Task interface {
@@ -78,6 +85,9 @@ type Stream interface {
 	// Close ends the connection; bytes that Write took are still delivered if the peer takes them. No event comes afterwards.
 	// A second Close does nothing.
 	Close() error
+	// Finish is Close for who has had the last word: it also keeps the connection long enough for the peer to read that, if the peer
+	// does not send without end. The stream is not to be used afterwards.
+	Finish() error
 	// RemoteAddr and LocalAddr are known until the stream is closed, RemoteAddr also afterwards.
 	RemoteAddr() net.Addr
 	LocalAddr() net.Addr

@@ -38,6 +38,7 @@ type pump struct {
 	hangup    bool   // the connection is broken
 	told      bool   // and that was reported
 	closed    bool
+	finished  bool // by Finish
 }
 
 func (g *Group) attachPump(c net.Conn, l Loop, h Handler) (Stream, error) {
@@ -166,6 +167,23 @@ func (p *pump) Close() error {
 	return nil
 }
 
+func (p *pump) Finish() error {
+	p.mu.Lock()
+	p.finished = !p.closed
+	p.mu.Unlock()
+	return p.Close()
+}
+
+// farewell lets the peer read the last word, if the connection can be closed one way.
+func (p *pump) farewell() {
+	half, ok := p.conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	_ = p.conn.SetReadDeadline(time.Now().Add(farewellTime))
+	_, _ = io.CopyN(io.Discard, p.conn, farewellBytes)
+}
+
 func (p *pump) RemoteAddr() net.Addr { return p.conn.RemoteAddr() }
 func (p *pump) LocalAddr() net.Addr  { return p.conn.LocalAddr() }
 
@@ -212,6 +230,11 @@ func (p *pump) write() {
 		p.group.mu.Lock()
 		delete(p.group.pumps, p)
 		p.group.mu.Unlock()
+		if p.finished && p.outErr == nil {
+			p.mu.Unlock()
+			p.farewell()
+			p.mu.Lock()
+		}
 		_ = p.conn.Close()
 	}
 }
