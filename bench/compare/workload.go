@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -120,12 +121,10 @@ func measure(b broker, w workload, length time.Duration) (result, error) {
 			receive.Go(func() { p.receive(r) })
 		}
 	}
-	for i, p := range pairs {
-		if w.rate > 0 {
-			every := time.Duration(float64(time.Second) * float64(w.publishers) / w.rate)
-			first := began.Add(every * time.Duration(i) / time.Duration(w.publishers))
-			work.Go(func() { p.publishEvery(first, every, end) })
-		} else {
+	if w.rate > 0 {
+		work.Go(func() { publishEvery(pairs, began, time.Duration(float64(time.Second)/w.rate), end) })
+	} else {
+		for _, p := range pairs {
 			work.Go(func() { p.publishAll(end) })
 		}
 	}
@@ -190,15 +189,20 @@ func (p *pair) publishAll(end time.Time) {
 	}
 }
 
-// publishEvery sends one message at each due time, however late the last one
-// was, and notes the due time in it.
-func (p *pair) publishEvery(due time.Time, every time.Duration, end time.Time) {
-	for ; due.Before(end); due = due.Add(every) {
-		time.Sleep(time.Until(due))
+// publishEvery lets the publishers send in turn, one message at each due time,
+// however late the last one was, and notes the due time in it. One thread does
+// it for all, so that it can be on time.
+func publishEvery(pairs []*pair, due time.Time, every time.Duration, end time.Time) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for i := 0; due.Before(end); i++ {
+		p := pairs[i%len(pairs)]
+		sleep(time.Until(due))
 		p.sent.Add(1)
 		if p.publisher.publish(p.workload.qos, 1, due) != nil {
 			return
 		}
+		due = due.Add(every)
 	}
 }
 
