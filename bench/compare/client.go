@@ -11,6 +11,9 @@ import (
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
+// burst is the number of messages that a client can write at once.
+const burst = 1000
+
 // client speaks MQTT 3.1.1 with as little work as possible, so that on a
 // shared machine the broker and not the generator is measured.
 type client struct {
@@ -21,6 +24,7 @@ type client struct {
 	from    int
 	to      int
 	replies []byte
+	delays  []time.Duration // of the last read
 
 	mu     sync.Mutex // of writing: a QoS 2 publisher writes from two goroutines
 	frames []byte     // PUBLISH frames, made once and stamped
@@ -34,7 +38,7 @@ func dial(address, id string) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &client{conn: conn, buffer: make([]byte, 256<<10)}
+	c := &client{conn: conn, buffer: make([]byte, 64<<10)}
 	connect := packet.Connect{Version: packet.V311, CleanStart: true, ClientID: []byte(id), KeepAlive: 60}
 	if _, err := conn.Write(connect.Append(nil)); err != nil {
 		return nil, err
@@ -104,7 +108,7 @@ func (c *client) publish(qos packet.QoS, n int, due time.Time) error {
 		p := packet.Publish{Topic: []byte(c.topic), QoS: qos, PacketID: 1, Payload: make([]byte, payloadSize)}
 		one := p.Append(nil, packet.V311)
 		c.size, c.stamp = len(one), len(one)-payloadSize
-		for range 2048 {
+		for range burst {
 			c.frames = append(c.frames, one...)
 		}
 	}
@@ -156,6 +160,7 @@ func (c *client) receive(qos packet.QoS, timed bool) (n int, delays []time.Durat
 	if err := c.fill(); err != nil {
 		return 0, nil, err
 	}
+	delays = c.delays[:0]
 	now := time.Now().UnixNano()
 	for frame := c.take(); frame != nil; frame = c.take() {
 		switch packet.Type(frame[0] >> 4) {
@@ -182,5 +187,6 @@ func (c *client) receive(qos packet.QoS, timed bool) (n int, delays []time.Durat
 		_, err = c.conn.Write(c.replies)
 		c.replies = c.replies[:0]
 	}
+	c.delays = delays
 	return n, delays, err
 }

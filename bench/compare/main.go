@@ -13,6 +13,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"time"
 )
@@ -24,6 +25,10 @@ func main() {
 	troupe := flag.String("troupe", "", "path of a built troupe binary; built from this tree if empty")
 	alone := flag.Bool("alone", false, "measure troupe alone, for profiling")
 	flag.Parse()
+	// The generator must not stop for its own garbage in the middle of a
+	// measurement; there is little of it.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(2 << 30)
 	if err := run(*seconds, *rounds, *only, *troupe, *alone); err != nil {
 		fmt.Fprintln(os.Stderr, "compare:", err)
 		os.Exit(1)

@@ -53,7 +53,7 @@ type pair struct {
 func connect(w *workload, address, prefix string) ([]*pair, error) {
 	pairs := make([]*pair, w.publishers)
 	for i := range pairs {
-		p := &pair{workload: w, credit: make(chan int, 1<<16)}
+		p := &pair{workload: w, credit: make(chan int, 4096), delays: make([]time.Duration, 0, 1<<12)}
 		pairs[i] = p
 		topic := fmt.Sprintf("%s/%d", prefix, i)
 		for j := range w.subscribers {
