@@ -3,6 +3,7 @@ package troupe
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
@@ -73,7 +74,8 @@ type Subscription struct {
 //
 // handle may block, and then nobody waits for it: up to session.queue
 // messages wait, beyond that the oldest are dropped, counted and logged. A
-// shared subscription is "$share/name/filter".
+// shared subscription is "$share/name/filter". A panic of handle is logged and
+// costs the one message.
 //
 // Errors: ErrNotRunning, that of ctx, and a filter that is no Topic Filter.
 func (b *Broker) Subscribe(ctx context.Context, filter string, qos QoS, handle func(*Message)) (*Subscription, error) {
@@ -106,7 +108,10 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, qos QoS, handle f
 			}
 			return subscriber
 		})
-		go local.Run(t.system.Root(), pid, feed, func(p *packet.Publish) { handle(newMessage(p)) })
+		go local.Run(t.system.Root(), pid, feed, func(p *packet.Publish) {
+			defer b.contain(filter)
+			handle(newMessage(p))
+		})
 		spawned <- pid
 	}))
 	s := &Subscription{broker: b, tree: t}
@@ -123,6 +128,15 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, qos QoS, handle f
 		return nil, ctx.Err()
 	case <-b.done:
 		return nil, ErrNotRunning
+	}
+}
+
+// contain keeps a panic of the program's function from ending the process with
+// all its brokers.
+func (b *Broker) contain(filter string) {
+	if reason := recover(); reason != nil {
+		b.log.Error("a function of the program failed",
+			zap.String("filter", filter), zap.Any("reason", reason), zap.ByteString("stack", debug.Stack()))
 	}
 }
 

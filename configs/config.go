@@ -56,7 +56,7 @@ type Limits struct {
 	ConnectTimeout Duration `koanf:"connect_timeout"`
 	// TopicLevels is how many levels a Topic Name or Topic Filter may have; up to 65535. 0: any number.
 	TopicLevels int `koanf:"topic_levels"`
-	// EventLoops is how many event loops serve the connections; up to 1024. 0: chosen from the number of processors.
+	// EventLoops is how many event loops serve the connections; up to 1024. 0: one for each processor but one.
 	EventLoops int `koanf:"event_loops"`
 }
 

@@ -2,7 +2,7 @@
 // It speaks bytes: it cuts what arrives into MQTT Control Packets, hands them
 // over in one message per read, writes what the session says, and watches the
 // Keep Alive. What the packets mean is the session's business, except for the
-// first ones, before there is a session: see handshake.go.
+// first ones, before there is a session: see opening.go.
 //
 // Idle it holds no buffer: what is read goes into its loop's scratch space,
 // what is to be written comes in the session's buffer.

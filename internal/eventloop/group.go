@@ -20,10 +20,11 @@ type Group struct {
 	wait   sync.WaitGroup // their goroutines
 }
 
-// New starts n loops, or as many as there are processors to run them if n is not positive. Close ends them.
+// New starts n loops. If n is not positive there is one for each processor but one, and at least one: a processor that is left to the
+// collector, to accepting and to the program makes loops wake sooner than another loop would make them faster. Close ends them.
 func New(n int, log *zap.Logger) (*Group, error) {
 	if n <= 0 {
-		n = runtime.GOMAXPROCS(0)
+		n = max(1, runtime.GOMAXPROCS(0)-1)
 	}
 	g := &Group{pumps: make(map[*pump]struct{})}
 	c := newClock()
