@@ -1,0 +1,79 @@
+package bench
+
+import "time"
+
+// Result is what one run of a Workload against a Target came to. Its JSON form is part of the reports' schema
+// (docs/performance.md): times are in nanoseconds, sizes in bytes.
+type Result struct {
+	Workload string        `json:"workload"`
+	Target   string        `json:"target"`
+	Started  time.Time     `json:"started"`
+	Took     time.Duration `json:"took"` // the part that was counted
+
+	// Partial says why the run ended before its time, with what was measured until then; empty if it did not.
+	Partial string `json:"partial,omitempty"`
+
+	Delivery *Delivery `json:"delivery,omitempty"`
+	Latency  *Latency  `json:"latency,omitempty"`
+	Usage    *Usage    `json:"usage,omitempty"`
+	Memory   *Memory   `json:"memory,omitempty"`
+	Connects *Churn    `json:"connects,omitempty"`
+	Replay   *Replay   `json:"replay,omitempty"`
+
+	// Beside is how the traffic fared that ran beside the one measured.
+	Beside []Delivery `json:"beside,omitempty"`
+}
+
+// Delivery compares what was sent with what came, over the whole run, warm-up included; Rate alone is of the counted part.
+type Delivery struct {
+	Traffic    string  `json:"traffic"`
+	Sent       int64   `json:"sent"`     // messages published
+	Expected   int64   `json:"expected"` // copies that subscribers should have got of them
+	Delivered  int64   `json:"delivered"`
+	Lost       int64   `json:"lost"`
+	Duplicated int64   `json:"duplicated"`
+	Reordered  int64   `json:"reordered"` // came after a later one of the same publisher and Topic Name
+	Rate       float64 `json:"rate"`      // copies delivered per second
+}
+
+// Latency is from the time at which a message was due (open loop) or was written (closed loop) until its subscriber read it.
+type Latency struct {
+	Count int64         `json:"count"`
+	P50   time.Duration `json:"p50"`
+	P90   time.Duration `json:"p90"`
+	P99   time.Duration `json:"p99"`
+	P999  time.Duration `json:"p999"`
+	Max   time.Duration `json:"max"`
+	// Histogram is HdrHistogram's compressed and Base64-encoded form (V2), in nanoseconds.
+	Histogram string `json:"histogram,omitempty"`
+}
+
+// Usage is what the broker's process used meanwhile, as the kernel tells.
+type Usage struct {
+	CPU           time.Duration `json:"cpu"`             // user and system
+	CPUPerMillion float64       `json:"cpu_per_million"` // seconds per million copies delivered, or per million connects
+	Voluntary     int64         `json:"voluntary_switches"`
+	Involuntary   int64         `json:"involuntary_switches"`
+	PeakResident  int64         `json:"peak_resident"`
+}
+
+// Memory is resident memory, of the broker's process, that each of a number of things added.
+type Memory struct {
+	Of    string  `json:"of"` // "connection", "connection with a subscription", "retained message", "queued message"
+	Count int64   `json:"count"`
+	Each  float64 `json:"each"`
+}
+
+// Churn is how fast connections were made and closed.
+type Churn struct {
+	Count     int64   `json:"count"`
+	Failed    int64   `json:"failed"`
+	PerSecond float64 `json:"per_second"`
+}
+
+// Replay is how Retained Messages came to a new subscriber to `#`.
+type Replay struct {
+	Expected int64         `json:"expected"`
+	Received int64         `json:"received"`
+	Took     time.Duration `json:"took"` // from SUBSCRIBE to the last
+}

@@ -1,0 +1,87 @@
+package bench
+
+import (
+	"time"
+
+	"github.com/troupemq/troupe/protocol/packet"
+)
+
+// Kind is what the clients of a Workload do.
+type Kind string
+
+const (
+	// Messages go from publishers to subscribers, in a closed or an open loop.
+	Messages Kind = "messages"
+	// Connects are connections made and closed as fast as the broker allows.
+	Connects Kind = "connects"
+	// Idle are connections that stay and say nothing: what each occupies.
+	Idle Kind = "idle"
+	// Retained are Retained Messages, published and then fetched by one subscriber.
+	Retained Kind = "retained"
+	// Queued are messages for Sessions whose Clients are away: what each occupies.
+	Queued Kind = "queued"
+)
+
+// Loop is how publishers are paced.
+type Loop string
+
+const (
+	// Closed: a publisher keeps Window messages on the way and sends another when one has arrived. It asks for throughput.
+	Closed Loop = "closed"
+	// Open: each message is due at a fixed time, and its latency counts from then, however late it left. It asks for latency.
+	Open Loop = "open"
+)
+
+// Workload describes what is asked of a broker. Its fields are the keys of a workload file.
+type Workload struct {
+	Name  string `yaml:"name"`
+	Title string `yaml:"title"` // one line for reports
+	Kind  Kind   `yaml:"kind"`
+
+	// Connections and Subscriptions (each with one Topic Filter) of Idle; Connections at once of Connects.
+	Connections   int `yaml:"connections,omitempty"`
+	Subscriptions int `yaml:"subscriptions,omitempty"`
+
+	// Traffic of Messages. With more than one, all run at once and the first is the one that is measured; the others are
+	// there to disturb it, and are checked for loss alone.
+	Traffic []Traffic `yaml:"traffic,omitempty"`
+
+	// Count is the number of Retained Messages, or of messages queued for each of Connections Sessions.
+	Count int `yaml:"count,omitempty"`
+	// Payload is the number of bytes of each of those.
+	Payload int `yaml:"payload,omitempty"`
+
+	// WarmUp runs before anything is counted; Duration is what is counted. Connects and Messages.
+	WarmUp   time.Duration `yaml:"warm_up,omitempty"`
+	Duration time.Duration `yaml:"duration,omitempty"`
+}
+
+// Traffic is one set of publishers and their subscribers.
+type Traffic struct {
+	Name        string `yaml:"name,omitempty"` // prefix of Topic Names and Client Identifiers; "bench" if empty
+	Publishers  int    `yaml:"publishers"`
+	Subscribers int    `yaml:"subscribers"`
+	// Topics is the number of Topic Names of each publisher, which it uses in turn.
+	Topics int `yaml:"topics,omitempty"`
+	// Filters is the number of Topic Filters with a wildcard of each subscriber, all different. Above 0 every message matches
+	// one of them, of one subscriber. At 0 the subscribers share the publishers' Topic Names evenly: as many of one as of the
+	// other makes pairs, fewer subscribers fan in, more fan out.
+	Filters int `yaml:"filters,omitempty"`
+
+	PublishQoS   packet.QoS `yaml:"publish_qos"`
+	SubscribeQoS packet.QoS `yaml:"subscribe_qos"`
+	// PublishVersion and SubscribeVersion are 4 (MQTT 3.1.1) or 5; 4 if 0.
+	PublishVersion   packet.Version `yaml:"publish_version,omitempty"`
+	SubscribeVersion packet.Version `yaml:"subscribe_version,omitempty"`
+	// Payload is the number of bytes of a message. Below 24 there is no room for what tells a single message, and the
+	// numbers sent and received alone are compared.
+	Payload int `yaml:"payload"`
+
+	Loop   Loop    `yaml:"loop"`
+	Window int     `yaml:"window,omitempty"` // Closed: messages on the way per publisher
+	Rate   float64 `yaml:"rate,omitempty"`   // Open: messages per second of all publishers together
+	// ReadRate bounds what each subscriber takes, in messages per second; 0: what comes.
+	ReadRate float64 `yaml:"read_rate,omitempty"`
+	// Press has publishers send as fast as the broker reads, whatever has arrived: overload.
+	Press bool `yaml:"press,omitempty"`
+}
