@@ -15,7 +15,7 @@ func TestDoesNotOutliveTheHarness(t *testing.T) {
 	binary, err := os.Executable()
 	require.NoError(t, err)
 	harness := exec.Command(binary)
-	harness.Env = append(os.Environ(), role+"=harness")
+	harness.Env = append(os.Environ(), role+"=harness", "TMPDIR="+t.TempDir()) // what it leaves behind
 	out, err := harness.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, harness.Start())
