@@ -17,9 +17,13 @@ type Report struct {
 	Command   string           `json:"command"` // the command line that made it
 	Started   time.Time        `json:"started"`
 	Machine   Machine          `json:"machine"`
+	Rounds    int              `json:"rounds"` // asked for, of each Workload against each Broker
 	Workloads []bench.Workload `json:"workloads"`
-	Brokers   []Broker         `json:"brokers"`
-	Runs      []Run            `json:"runs"` // in the order in which they were made
+	Brokers   []Broker         `json:"brokers"` // in the order asked for; the first that runs is what the others are held against
+	Runs      []Run            `json:"runs"`    // in the order in which they were made
+
+	// Ended says why the comparison ended before its time, with the Runs until then; empty if it did not.
+	Ended string `json:"ended,omitempty"`
 }
 
 // Machine is where it was measured.
@@ -40,7 +44,7 @@ type Broker struct {
 	Null    bool   `json:"null,omitempty"`    // the harness's own null broker: the ceiling of the machine
 }
 
-// Run is one Result of one round. Failed says why there is none.
+// Run is one Result of one round. Failed says why there is none; Workload and Target are filled all the same.
 type Run struct {
 	Round  int          `json:"round"` // from 1
 	Failed string       `json:"failed,omitempty"`
