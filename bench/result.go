@@ -27,13 +27,19 @@ type Result struct {
 // Delivery compares what was sent with what came, over the whole run, warm-up included; Rate alone is of the counted part.
 type Delivery struct {
 	Traffic    string  `json:"traffic"`
-	Sent       int64   `json:"sent"`     // messages published
-	Expected   int64   `json:"expected"` // copies that subscribers should have got of them
-	Delivered  int64   `json:"delivered"`
-	Lost       int64   `json:"lost"`
+	Sent       int64   `json:"sent"`      // messages published
+	Expected   int64   `json:"expected"`  // copies that subscribers should have got of them
+	Delivered  int64   `json:"delivered"` // of them, each counted once
+	Lost       int64   `json:"lost"`      // the rest
 	Duplicated int64   `json:"duplicated"`
-	Reordered  int64   `json:"reordered"` // came after a later one of the same publisher and Topic Name
-	Rate       float64 `json:"rate"`      // copies delivered per second
+	Reordered  int64   `json:"reordered"`           // came after a later one of the same publisher and Topic Name
+	Misrouted  int64   `json:"misrouted,omitempty"` // came to a subscriber that had not asked for it
+	Rate       float64 `json:"rate"`                // copies delivered per second
+
+	// Refused messages were acknowledged with a Reason Code of 0x80 or above (MQTT 5); nobody should have got them.
+	Refused int64 `json:"refused,omitempty"`
+	// Unacknowledged messages of QoS 1 and 2 never got their PUBACK or PUBCOMP.
+	Unacknowledged int64 `json:"unacknowledged,omitempty"`
 }
 
 // Latency is from the time at which a message was due (open loop) or was written (closed loop) until its subscriber read it.

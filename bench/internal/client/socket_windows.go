@@ -1,0 +1,14 @@
+package client
+
+import "syscall"
+
+func setReceiveBuffer(raw syscall.RawConn, bytes int) error {
+	var failed error
+	err := raw.Control(func(fd uintptr) {
+		failed = syscall.SetsockoptInt(syscall.Handle(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, bytes)
+	})
+	if err != nil {
+		return err
+	}
+	return failed
+}
