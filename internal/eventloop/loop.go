@@ -39,7 +39,7 @@ func (c *clock) at(milli int64) time.Time {
 }
 
 // loop is one goroutine that takes turns: events of its sockets, timers, tasks. The order within a turn is that of the kernel's events,
-// then of time, then of scheduling.
+// then of time, then of scheduling; what is greedy comes last.
 type loop struct {
 	clock  *clock
 	log    *zap.Logger
@@ -113,13 +113,21 @@ func (l *loop) turn() (more bool) {
 	l.now.Store(l.clock.now())
 	l.poller.dispatch(l)
 	l.wheel.Advance(l.now.Load())
+	l.work()
+	if l.poller.greedy.dispatch(l) {
+		l.work()
+	}
+	return !l.over()
+}
+
+// work runs what is scheduled, and what that schedules.
+func (l *loop) work() {
 	for range passes {
 		if !l.take() {
-			break
+			return
 		}
 		l.drain()
 	}
-	return !l.over()
 }
 
 // poll collects the events of the sockets. It sleeps only if nothing is queued, until an event, a timer or a Task.
@@ -140,7 +148,7 @@ func (l *loop) poll() {
 func (l *loop) idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.queue) == 0 && !l.closing
+	return len(l.queue) == 0 && !l.closing && l.poller.greedy.empty()
 }
 
 // take makes the queue the next batch. Invariant: the batch before has been drained.

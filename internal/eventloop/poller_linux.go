@@ -25,6 +25,7 @@ type poller struct {
 	count  int                // of ready
 	look   func(uintptr) bool // fills ready; false when there is nothing
 	until  int64              // the deadline that file has, Unix ms; 0: none
+	greedy greedy
 
 	mu     sync.Mutex // sockets are entered by whoever attaches them
 	table  []entry
@@ -97,7 +98,7 @@ func (p *poller) wake() {
 	_, _, _ = syscall.RawSyscall(unix.SYS_WRITE, uintptr(p.wakeup), uintptr(unsafe.Pointer(&one)), unsafe.Sizeof(one))
 }
 
-// dispatch tells the sockets what was collected, and shares the turn's read budget out among them.
+// dispatch tells the sockets what was collected, and shares the turn's read budget out among them. The greedy ones among them wait.
 func (p *poller) dispatch(l *loop) {
 	l.budget = min(max(budgetTurn/max(p.count, 1), budgetLow), budgetHigh)
 	for i := range p.count {

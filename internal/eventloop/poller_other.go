@@ -11,7 +11,14 @@ import (
 type poller struct {
 	signal chan struct{}
 	timer  *time.Timer
+	greedy greedy
 }
+
+// greedy is always empty: the goroutines of the connections wait for one another in the run queue.
+type greedy struct{}
+
+func (greedy) empty() bool         { return true }
+func (greedy) dispatch(*loop) bool { return false }
 
 func newPoller() (*poller, error) {
 	p := &poller{signal: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}

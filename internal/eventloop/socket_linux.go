@@ -23,6 +23,8 @@ type socket struct {
 	wanted     Events
 	added      bool // the kernel has it in the epoll set
 	closed     bool
+	greedy     bool // filled what it was given to read
+	queued     bool // for its turn among the greedy ones
 }
 
 // attachSocket takes a TCP connection off Go's poller: it keeps a duplicate of the descriptor and closes the original, which leaves the
@@ -74,12 +76,14 @@ func (s *socket) Read(p []byte) (int, error) {
 		switch {
 		case errno == unix.EINTR:
 		case errno == unix.EAGAIN:
+			s.greedy = false
 			return 0, ErrAgain
 		case errno != 0:
 			return 0, os.NewSyscallError("recv", errno)
 		case n == 0:
 			return 0, io.EOF
 		default:
+			s.greedy = int(n) == len(p)
 			return int(n), nil
 		}
 	}
@@ -164,6 +168,10 @@ func (s *socket) dispatch(kernel uint32) {
 	if events == Hangup {
 		s.forget() // nothing is wanted, and the kernel would report the hangup for ever
 	}
+	if events == Readable && s.greedy {
+		s.loop.poller.greedy.add(s)
+		return
+	}
 	if events != 0 {
 		s.handler.Ready(events)
 	}
@@ -183,6 +191,7 @@ func (s *socket) Move(to Loop) {
 		return
 	}
 	s.forget()
+	s.loop.poller.greedy.remove(s)
 	s.loop.poller.leave(s)
 	s.loop = next
 	if next.poller.enter(s) != nil { // the group is closing
@@ -198,6 +207,7 @@ func (s *socket) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.loop.poller.greedy.remove(s)
 	s.loop.poller.leave(s)
 	// Closing the last descriptor takes it out of the epoll set.
 	return os.NewSyscallError("close", unix.Close(int(s.fd)))
