@@ -61,7 +61,20 @@ func (w Workload) sources(e client.Endpoint) int {
 	return w.addresses()
 }
 
-// preflight tells what would be missing in the middle of the run.
+// Preflight tells, without connecting, what is wrong with the workload and what its run against a broker at uri would be missing
+// in the middle: files or ports. pid is the broker's process, whose files are looked at as well; 0: not known yet.
+func (w Workload) Preflight(uri string, pid int) error {
+	if err := w.Validate(); err != nil {
+		return err
+	}
+	e, err := client.ParseEndpoint(uri)
+	if err != nil {
+		return err
+	}
+	return w.withDefaults().preflight(e, pid)
+}
+
+// preflight is Preflight of a workload that is valid.
 func (w Workload) preflight(e client.Endpoint, pid int) error {
 	files, ports := w.Needs()
 	if err := enoughFiles(w.Name, files); err != nil {
