@@ -441,7 +441,7 @@ func TestSubscriberOfTheProgramFails(t *testing.T) {
 func subscriberOf(t testing.TB, b *Broker) *actor.PID {
 	t.Helper()
 	for _, pid := range children(t, b, b.tree.program) {
-		if pid.Id != b.tree.publisher.Id && pid.Id != b.tree.program.Id+"/sys" {
+		if pid.Id != b.tree.publisher.Id && pid.Id != "sys" {
 			return pid
 		}
 	}
@@ -506,7 +506,7 @@ func TestFamilyFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := start(t)
 			c := connect(t, b, "c")
-			b.send(member(t, b, b.tree.root, "/"+name), adopt(func(actor.Context) { panic(errors.New("no way on")) }))
+			b.send(member(t, b, b.tree.root, name), adopt(func(actor.Context) { panic(errors.New("no way on")) }))
 			wait(t, b.Done(), "the instance goes on")
 			require.ErrorContains(t, b.Err(), name+" failed: no way on")
 			require.EqualValues(t, 1, b.tree.counters.FailedOther.Load())

@@ -13,16 +13,25 @@ import (
 	"github.com/troupemq/troupe/protocol/session"
 )
 
-// processes are the identifiers of the actors below a path, in a fixed order.
-func (w *world) processes(below string) (ids []string) {
-	for _, bucket := range w.tree.system.Actors().ProcessRegistry.LocalPIDs.LocalPIDs {
-		if bucket.Count() > 0 {
-			ids = append(ids, bucket.Keys()...)
+// processes are the paths of the actors below one, in a fixed order.
+func (w *world) processes(below string) (paths []string) {
+	for path := range w.tree.system.All() {
+		if strings.HasPrefix(path, below) {
+			paths = append(paths, path)
 		}
 	}
-	ids = slices.DeleteFunc(ids, func(id string) bool { return !strings.HasPrefix(id, below) })
-	slices.Sort(ids)
-	return ids
+	slices.Sort(paths)
+	return paths
+}
+
+// at is the actor of a path.
+func (w *world) at(path string) *actor.PID {
+	for is, pid := range w.tree.system.All() {
+		if is == path {
+			return pid
+		}
+	}
+	return nil
 }
 
 // fault makes an actor fail by a message that it cannot handle.
@@ -80,7 +89,7 @@ func (w *world) fault() {
 	w.recorder.Printf("--- fault of %s by %T", id, poison)
 	w.happened.faults++
 	w.faultStep = w.tick()
-	w.tree.system.Send(actor.NewPID("nonhost", id), poison)
+	w.tree.system.Send(w.at(id), poison)
 	w.hurry(id)
 }
 
@@ -148,7 +157,7 @@ func TestFailedSessionKnowsItsConnection(t *testing.T) {
 	if at < 0 {
 		t.Fatalf("no session among %v", id)
 	}
-	pid := actor.NewPID("nonhost", id[at])
+	pid := w.at(id[at])
 	w.tree.system.Send(pid, &message.Deliver{Runs: []*packet.Run{run}, Terms: &session.Terms{}})
 	w.scheduler.Settle()
 	w.tree.system.Send(pid, &message.Deliver{Runs: []*packet.Run{nil}})

@@ -28,7 +28,7 @@ func (t *tree) growRetained(ctx actor.Context) {
 	kind := t.system.Kind("keeper", stop)
 	for i := range t.tables.Retained {
 		store, loop := retained.NewStore(), t.loop(i)
-		t.tables.Retained[i] = t.child(ctx, kind, loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
+		t.tables.Retained[i] = kind.SpawnChild(ctx, loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
 			return retained.New(store, loop, limits, t.counters, t.broker.log)
 		})
 	}
@@ -37,7 +37,7 @@ func (t *tree) growRetained(ctx actor.Context) {
 func (t *tree) growRouter(ctx actor.Context) {
 	kind := t.system.Kind("shard", stop)
 	for i := range t.tables.Shards {
-		t.tables.Shards[i] = t.child(ctx, kind, t.loop(i), strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
+		t.tables.Shards[i] = kind.SpawnChild(ctx, t.loop(i), strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
 			return router.NewShard(i, t.tables, t.told, t.counters)
 		})
 	}
@@ -61,13 +61,13 @@ func (t *tree) growSessions(ctx actor.Context) {
 	}
 	for i := range t.clients.Registries {
 		env := envs[i%len(envs)]
-		spawn := func(ctx actor.Context, name, clientID string) (*actor.PID, error) {
+		spawn := func(ctx actor.Context, name, clientID string) *actor.PID {
 			state := session.NewState(env, clientID)
 			return sessionKind.SpawnChild(ctx, env.Loop, name, func(m *system.Mailbox) actor.Actor {
 				return session.New(env, state, m)
 			})
 		}
-		t.clients.Registries[i] = t.child(ctx, registryKind, env.Loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
+		t.clients.Registries[i] = registryKind.SpawnChild(ctx, env.Loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
 			return registry.New(spawn)
 		})
 	}
@@ -76,14 +76,14 @@ func (t *tree) growSessions(ctx actor.Context) {
 
 func (t *tree) growProgram(ctx actor.Context) {
 	loop := t.loops[0]
-	t.publisher = t.child(ctx, t.system.Kind("publisher", stop), loop, "publisher", func(*system.Mailbox) actor.Actor {
+	t.publisher = t.system.Kind("publisher", stop).SpawnChild(ctx, loop, "publisher", func(*system.Mailbox) actor.Actor {
 		return local.NewPublisher(t.tables, loop)
 	})
 	interval := t.broker.config.Sys.Interval.Std()
 	if interval == 0 {
 		return
 	}
-	t.child(ctx, t.system.Kind("sys", stop), loop, "sys", func(*system.Mailbox) actor.Actor {
+	t.system.Kind("sys", stop).SpawnChild(ctx, loop, "sys", func(*system.Mailbox) actor.Actor {
 		return sys.New(t.tables, loop, t.counters, Version(), interval.Milliseconds())
 	})
 }
@@ -104,19 +104,18 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 		children := func(ctx actor.Context) []*actor.PID {
 			pids := make([]*actor.PID, len(t.loops))
 			for i, loop := range t.loops {
-				accept := func(ctx actor.Context, c net.Conn) error {
-					_, err := connectionKind.SpawnChild(ctx, loop, "", func(m *system.Mailbox) actor.Actor {
+				accept := func(ctx actor.Context, c net.Conn) {
+					connectionKind.SpawnChild(ctx, loop, "", func(m *system.Mailbox) actor.Actor {
 						return connection.New(env, known, loop, m, c)
 					})
-					return err
 				}
-				pids[i] = t.child(ctx, connectionsKind, loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
+				pids[i] = connectionsKind.SpawnChild(ctx, loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
 					return listener.NewConnections(accept)
 				})
 			}
 			return pids
 		}
-		t.listeners = append(t.listeners, t.child(ctx, listenerKind, t.loops[0], l.name, func(*system.Mailbox) actor.Actor {
+		t.listeners = append(t.listeners, listenerKind.SpawnChild(ctx, t.loops[0], l.name, func(*system.Mailbox) actor.Actor {
 			return listener.New(l.listener, t.broker.config.Limits.MaxConnections, children, t.counters, log)
 		}))
 	}

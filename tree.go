@@ -45,7 +45,6 @@ type tree struct {
 	publisher *actor.PID
 	listeners []*actor.PID
 	release   func(*message.Packets) // gives an output buffer back
-	err       error                  // of the first actor that could not be spawned
 	grown     chan struct{}          // closed when all that is set
 
 	failed atomic.Pointer[system.Failure] // what ended the instance
@@ -83,7 +82,7 @@ type ground struct {
 }
 
 // plant begins to bring up the tree of b over its open listeners. Once grown is
-// closed every PID that somebody needs is set, or err.
+// closed every PID that somebody needs is set.
 func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 	t := &tree{ground: g, broker: b, counters: new(telemetry.Counters), grown: make(chan struct{})}
 	t.system = system.New(system.Options{Log: b.log, Failed: t.count})
@@ -103,7 +102,7 @@ func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 			close(t.grown)
 		})
 	}}
-	if _, err := t.system.Spawn(instance.Props(t.loops[0], func() actor.Actor { return top }), "instance", t.fatal()); err != nil {
+	if _, err := t.system.Spawn(instance, t.loops[0], "instance", t.fatal(), func(*system.Mailbox) actor.Actor { return top }); err != nil {
 		return nil, err
 	}
 	return t, nil
@@ -112,16 +111,7 @@ func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 // family spawns an actor that does nothing but supervise. All families are on
 // the first loop, and so come up in the order in which they are spawned.
 func (t *tree) family(ctx actor.Context, name string, members system.Supervision, grow func(actor.Context)) *actor.PID {
-	return t.child(ctx, t.system.Kind(name, members), t.loops[0], name, func(*system.Mailbox) actor.Actor { return &family{grow} })
-}
-
-// child spawns an actor and keeps the first error.
-func (t *tree) child(ctx actor.Context, kind *system.Kind, loop eventloop.Loop, name string, produce func(*system.Mailbox) actor.Actor) *actor.PID {
-	pid, err := kind.SpawnChild(ctx, loop, name, produce)
-	if err != nil && t.err == nil {
-		t.err = err
-	}
-	return pid
+	return t.system.Kind(name, members).SpawnChild(ctx, t.loops[0], name, func(*system.Mailbox) actor.Actor { return &family{grow} })
 }
 
 // loop spreads actors over the loops.
@@ -130,7 +120,7 @@ func (t *tree) loop(i int) eventloop.Loop { return t.loops[i%len(t.loops)] }
 // end stops the instance: a part failed that it cannot do without.
 func (t *tree) end(f system.Failure) {
 	if t.failed.CompareAndSwap(nil, &f) {
-		t.broker.log.Error("the instance ends, a part of it failed too often", zap.String("actor", f.PID.GetId()), zap.Any("reason", f.Reason))
+		t.broker.log.Error("the instance ends, a part of it failed too often", zap.String("actor", f.Path), zap.Any("reason", f.Reason))
 		t.system.Root().Stop(t.root)
 	}
 }
@@ -158,7 +148,7 @@ func (t *tree) count(f system.Failure) {
 	}
 	counter.Add(1)
 	t.broker.log.Error("an actor failed",
-		zap.String("actor", f.PID.GetId()), zap.String("kind", f.Kind), zap.Stringer("action", f.Action),
+		zap.String("actor", f.Path), zap.String("kind", f.Kind), zap.Stringer("action", f.Action),
 		zap.Any("reason", f.Reason), zap.ByteString("stack", f.Stack))
 }
 

@@ -124,15 +124,12 @@ func (b *Broker) Start(ctx context.Context) error {
 		b.addrs[l.name] = l.listener.Addr()
 	}
 	b.tree, err = plant(b, ground{loops.Loops(), loops.Attach, newClientID}, open)
-	if err == nil {
-		<-b.tree.grown
-		err = b.tree.err
-	}
 	if err != nil {
 		closeAll(open)
 		_ = loops.Close(ctx)
 		return fmt.Errorf("troupe: %w", err)
 	}
+	<-b.tree.grown
 	b.phase = running
 	go b.watch(b.tree)
 	return nil

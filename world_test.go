@@ -121,9 +121,6 @@ func (w *world) open() {
 	default:
 		w.fail("the tree did not grow")
 	}
-	if w.tree.err != nil {
-		w.fail("the tree did not grow: %v", w.tree.err)
-	}
 	w.witness = newUser(w, "witness", packet.V5)
 	w.witness.forever = true
 	w.witness.filters = []*filter{{name: "will/#", topic: "will/#", qos: packet.QoS2, id: 1}}
@@ -134,8 +131,8 @@ func (w *world) open() {
 	if len(w.witness.subscriptions) != 1 || w.witness.subscriptions[0].sure == never {
 		w.fail("the witness could not subscribe")
 	}
-	for _, pid := range w.processes("") {
-		w.spared[pid] = true
+	for _, path := range w.processes("") {
+		w.spared[path] = true
 	}
 	for i := range 3 + w.rng.IntN(5) {
 		w.users = append(w.users, newUser(w, fmt.Sprintf("user%d", i), []packet.Version{packet.V5, packet.V5, packet.V311, packet.V31}[w.rng.IntN(4)]))

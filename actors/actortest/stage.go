@@ -35,9 +35,7 @@ func NewStage() *Stage {
 // Spawn starts an actor that is restarted whenever it fails, and lets it settle.
 func (s *Stage) Spawn(name string, produce func(*system.Mailbox) actor.Actor) *actor.PID {
 	kind := s.System.Kind(name, system.Supervision{Action: system.Restart, Limit: 1000})
-	mailbox := kind.Mailbox(s.Loop)
-	props := kind.PropsWith(mailbox, func() actor.Actor { return produce(mailbox) })
-	pid, err := s.System.Spawn(props, name, system.Supervision{Action: system.Restart, Limit: 1000})
+	pid, err := s.System.Spawn(kind, s.Loop, name, system.Supervision{Action: system.Restart, Limit: 1000}, produce)
 	if err != nil {
 		s.breach("cannot spawn %s: %v", name, err)
 	}

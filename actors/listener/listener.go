@@ -94,13 +94,13 @@ type Accepted struct {
 // Connections is the actor that supervises the connections of one listener
 // that were accepted on one event loop.
 type Connections struct {
-	spawn    func(actor.Context, net.Conn) error
+	spawn    func(actor.Context, net.Conn)
 	waiting  []chan<- struct{} // told when no connection is left
 	children int
 }
 
 // NewConnections makes the actor; spawn makes the actor of a connection.
-func NewConnections(spawn func(actor.Context, net.Conn) error) *Connections {
+func NewConnections(spawn func(actor.Context, net.Conn)) *Connections {
 	return &Connections{spawn: spawn}
 }
 
@@ -108,9 +108,7 @@ func NewConnections(spawn func(actor.Context, net.Conn) error) *Connections {
 func (c *Connections) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *Accepted:
-		if err := c.spawn(ctx, m.Conn); err != nil {
-			panic(err) // names are made up: one is never taken
-		}
+		c.spawn(ctx, m.Conn)
 		c.children++
 	case *actor.Terminated:
 		c.children--

@@ -21,7 +21,7 @@ import (
 
 // Spawn makes the session actor of a Client as a child of the registry, with
 // the given name, which is unique among its siblings.
-type Spawn func(ctx actor.Context, name, clientID string) (*actor.PID, error)
+type Spawn func(ctx actor.Context, name, clientID string) *actor.PID
 
 // nameSeparator stands between the number of a session actor and its Client
 // Identifier, and nowhere before.
@@ -91,11 +91,7 @@ func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 		// message meant for the one before can reach it.
 		r.spawned++
 		name := strconv.FormatUint(r.spawned, 36) + nameSeparator + id
-		session, err := r.spawn(ctx, name, id)
-		if err != nil {
-			panic(err) // names are numbered: one is never taken
-		}
-		e = &entry{session: session}
+		e = &entry{session: r.spawn(ctx, name, id)}
 		r.sessions[id] = e
 	}
 	e.connects++

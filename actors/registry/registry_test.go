@@ -50,7 +50,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{Stage: actortest.NewStage()}
 	kind := s.System.Kind("session", system.Supervision{})
 	s.registry = s.Spawn("registry", func(*system.Mailbox) actor.Actor {
-		return registry.New(func(ctx actor.Context, name, clientID string) (*actor.PID, error) {
+		return registry.New(func(ctx actor.Context, name, clientID string) *actor.PID {
 			one := &session{clientID: clientID}
 			s.sessions = append(s.sessions, one)
 			require.True(t, strings.HasSuffix(name, ":"+clientID))

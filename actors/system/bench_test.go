@@ -40,7 +40,7 @@ func hop(b *testing.B, loops int) {
 	var pids [2]*actor.PID
 	message := new(int)
 	for i, name := range []string{"ping", "pong"} {
-		props := w.Kind(name, Supervision{}).Props(w.loops[i%loops], func() actor.Actor {
+		pids[i], _ = w.Spawn(w.Kind(name, Supervision{}), w.loops[i%loops], name, Supervision{}, func(*Mailbox) actor.Actor {
 			return actor.ReceiveFunc(func(ctx actor.Context) {
 				if _, ok := ctx.Message().(*int); !ok {
 					return
@@ -52,7 +52,6 @@ func hop(b *testing.B, loops int) {
 				}
 			})
 		})
-		pids[i], _ = w.Spawn(props, name, Supervision{})
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
@@ -71,8 +70,8 @@ type blank struct{ _ int64 }
 
 func (*blank) Receive(actor.Context) {}
 
-// idle reports what an idle child costs its system and its parent, in bytes.
-func idle(b *testing.B, spawn func(w *world, ctx actor.Context, k *Kind, shared *actor.Props)) {
+// BenchmarkIdleActor reports what an idle child costs its system and its parent, in bytes.
+func BenchmarkIdleActor(b *testing.B) {
 	const count = 20_000
 	heap := func() uint64 {
 		runtime.GC()
@@ -84,36 +83,23 @@ func idle(b *testing.B, spawn func(w *world, ctx actor.Context, k *Kind, shared 
 	for b.Loop() {
 		w := newWorld(b, 1)
 		k := w.Kind("idle", Supervision{})
-		shared := k.Props(w.loops[0], func() actor.Actor { return new(blank) })
-		ready := make(chan struct{})
 		before := heap()
 		pid := w.top(b, Supervision{}, func() actor.Actor {
 			return actor.ReceiveFunc(func(ctx actor.Context) {
 				switch m := ctx.Message().(type) {
 				case *actor.Started:
 					for range count {
-						spawn(w, ctx, k, shared)
+						k.SpawnChild(ctx, w.loops[0], "", func(*Mailbox) actor.Actor { return new(blank) })
 					}
 				case ask:
 					close(m.done)
 				}
 			})
 		})
-		go func() { w.settle(b, pid); close(ready) }()
-		<-ready
+		w.settle(b, pid)
 		turn(w.loops[0])
 		turn(w.loops[0])
 		b.ReportMetric(float64(heap()-before)/count, "B/actor")
 		w.stop(b, pid)
 	}
-}
-
-func BenchmarkIdleActorSharedProps(b *testing.B) {
-	idle(b, func(_ *world, ctx actor.Context, _ *Kind, shared *actor.Props) { ctx.Spawn(shared) })
-}
-
-func BenchmarkIdleActorOwnProps(b *testing.B) {
-	idle(b, func(w *world, ctx actor.Context, k *Kind, _ *actor.Props) {
-		_, _ = k.SpawnChild(ctx, w.loops[0], "", func(*Mailbox) actor.Actor { return new(blank) })
-	})
 }

@@ -102,26 +102,24 @@ func TestFailureInDrained(t *testing.T) {
 func TestSuspendedUntilJudged(t *testing.T) {
 	w := newWorld(t, 2)
 	notes := make(chan any, 100)
-	hold, spawned := make(chan struct{}), make(chan *actor.PID, 1)
+	held, hold, spawned := make(chan struct{}), make(chan struct{}), make(chan *actor.PID, 1)
 	kind := w.Kind("child", Supervision{})
-	props := w.Kind("parent", Supervision{Action: Restart, Limit: 1}).Props(w.loops[0], func() actor.Actor {
+	parent := w.Kind("parent", Supervision{Action: Restart, Limit: 1})
+	pid, err := w.Spawn(parent, w.loops[0], "parent", Supervision{}, func(*Mailbox) actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
 			switch ctx.Message().(type) {
 			case *actor.Started:
-				pid, err := kind.SpawnChild(ctx, w.loops[1], "", func(*Mailbox) actor.Actor { return &script{"child", notes} })
-				if err != nil {
-					t.Error(err)
-				}
-				spawned <- pid
+				spawned <- kind.SpawnChild(ctx, w.loops[1], "", func(*Mailbox) actor.Actor { return &script{"child", notes} })
 			case string:
+				close(held)
 				<-hold
 			}
 		})
 	})
-	pid, err := w.Spawn(props, "parent", Supervision{})
 	require.NoError(t, err)
 	child := await(t, spawned)
 	w.Send(pid, "hold")
+	await(t, held)
 	mailbox := w.Mailbox(child)
 	w.Send(child, boom{})
 	for i := range 10 {
@@ -196,7 +194,7 @@ func TestFailureWhileStoppingStillEnds(t *testing.T) {
 						}
 						if _, ok := m.(*actor.Started); ok {
 							for i := range 2 {
-								_, _ = kind.SpawnChild(ctx, w.loops[i], "", func(*Mailbox) actor.Actor { return &script{"child", notes} })
+								kind.SpawnChild(ctx, w.loops[i], "", func(*Mailbox) actor.Actor { return &script{"child", notes} })
 							}
 							armed = true
 							close(ready)
@@ -219,7 +217,9 @@ func TestFailureIsLoggedByDefault(t *testing.T) {
 	core, logs := observer.New(zap.ErrorLevel)
 	w := newWorld(t, 1)
 	s := New(Options{Log: zap.New(core)})
-	pid, err := s.Spawn(s.Kind("glass", Supervision{}).Props(w.loops[0], func() actor.Actor { return &script{notes: make(chan any, 10)} }), "vase", Supervision{})
+	pid, err := s.Spawn(s.Kind("glass", Supervision{}), w.loops[0], "vase", Supervision{}, func(*Mailbox) actor.Actor {
+		return &script{notes: make(chan any, 10)}
+	})
 	require.NoError(t, err)
 	s.Send(pid, boom{})
 	await(t, s.Ended(pid))

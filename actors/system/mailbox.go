@@ -14,32 +14,22 @@ import (
 // No other message is handled meanwhile; what arrives is handled afterwards, and followed by another Drained.
 type Drained struct{}
 
-// probe is a system message that a mailbox answers while it is posted, with itself.
-type probe struct{ mailbox *Mailbox }
-
-// The life of an actor as its mailbox sees it.
-const (
-	alive    uint8 = iota
-	stopping       // it was told to stop
-	stopped        // it has ended: what comes is dropped
-)
-
-// Mailbox is an actor's mailbox, and the Task that gives the actor its turn on a loop: 64 bytes, and a queue from a pool as long as there
-// is something in it. System messages go before others, and while the actor is suspended after a failure they alone are handled.
+// Mailbox is an actor's mailbox, and what gives the actor its turn on a loop: 48 bytes, and a queue from a pool as long as there is
+// something in it. System messages go before others, and while the actor is suspended after a failure they alone are handled.
 //
 // It is never full: those who send much are slowed by the credit that their conversation defines.
 type Mailbox struct {
-	kind    *Kind
-	invoker actor.MessageInvoker
+	kind *Kind
+
+	mu sync.Mutex
 	// attention breaks off a batch: there are system messages, the actor is suspended or has ended, or is to move. Written under mu.
 	attention atomic.Bool
-
-	mu        sync.Mutex
 	scheduled bool // in a loop's queue, or running. Invariant: there is a queue then
 	suspended bool
-	life      uint8
-	queue     *queue // nil while nothing is to be done
+	life      uint8 // written by the actor's turn, under mu
 	loop      eventloop.Loop
+	// queue is nil while nothing is to be done. It stands last, away from mu in the cache: senders leave it alone, the actor reads it a lot.
+	queue *queue
 }
 
 // queue is what a mailbox needs while it is not idle.
@@ -55,59 +45,51 @@ type queue struct {
 	batch      []any // messages that were taken
 	next       int
 	ran        bool // the actor received something since the last Drained
+	current    any  // message that is being received
 }
 
 // batchKept is the largest capacity of a slice that goes back to the pool with its queue.
 const batchKept = 1024
 
-// RegisterHandlers implements actor.Mailbox. The dispatcher is not used: the loop is it.
-func (m *Mailbox) RegisterHandlers(invoker actor.MessageInvoker, _ actor.Dispatcher) {
-	m.invoker = invoker
-}
-
-// Start implements actor.Mailbox.
-func (m *Mailbox) Start() {}
-
-// PostUserMessage implements actor.Mailbox. From any goroutine; it never blocks.
-func (m *Mailbox) PostUserMessage(message any) {
-	m.mu.Lock()
-	if m.life == stopped {
-		m.mu.Unlock()
+// SendUserMessage implements actor.Process. From any goroutine; it never blocks.
+func (c *cell) SendUserMessage(_ *actor.PID, message any) {
+	c.mu.Lock()
+	if c.life == stopped {
+		c.mu.Unlock()
 		return
 	}
-	q := m.open()
+	q := c.open()
 	q.user = append(q.user, message)
-	if m.scheduled || m.suspended {
-		m.mu.Unlock()
+	if c.scheduled || c.suspended {
+		c.mu.Unlock()
 		return
 	}
-	m.scheduled = true
-	loop := m.loop
-	m.mu.Unlock()
-	loop.Schedule(m)
+	c.scheduled = true
+	loop := c.loop
+	c.mu.Unlock()
+	loop.Schedule(c)
 }
 
-// PostSystemMessage implements actor.Mailbox.
-func (m *Mailbox) PostSystemMessage(message any) {
-	if p, ok := message.(*probe); ok {
-		p.mailbox = m
-		return
-	}
-	m.mu.Lock()
-	q := m.open()
+// Stop implements actor.Process: it ends this actor.
+func (c *cell) Stop(*actor.PID) { c.SendSystemMessage(nil, halt{}) }
+
+// SendSystemMessage implements actor.Process.
+func (c *cell) SendSystemMessage(_ *actor.PID, message any) {
+	c.mu.Lock()
+	q := c.open()
 	q.system = append(q.system, message)
-	m.attention.Store(true)
-	if m.scheduled {
-		m.mu.Unlock()
+	c.attention.Store(true)
+	if c.scheduled {
+		c.mu.Unlock()
 		return
 	}
-	m.scheduled = true
-	loop := m.loop
-	m.mu.Unlock()
-	loop.Schedule(m)
+	c.scheduled = true
+	loop := c.loop
+	c.mu.Unlock()
+	loop.Schedule(c)
 }
 
-// UserMessageCount implements actor.Mailbox, as Depth.
+// UserMessageCount is Depth by the name that message.Depth has for it.
 func (m *Mailbox) UserMessageCount() int { return m.Depth() }
 
 // Depth is the number of messages that wait, from any goroutine. Of those being handled in this turn it may count some that are done.
@@ -140,12 +122,12 @@ func (m *Mailbox) Move(to eventloop.Loop) {
 }
 
 // Run implements eventloop.Task: it handles messages until there are none, or until it is the turn of others.
-func (m *Mailbox) Run() {
+func (c *cell) Run() {
 	budget := throughput
-	m.mu.Lock()
-	q := m.queue
-	m.mu.Unlock()
-	for m.work(q, &budget) {
+	c.mu.Lock()
+	q := c.queue
+	c.mu.Unlock()
+	for c.work(q, &budget) {
 	}
 }
 
@@ -160,92 +142,93 @@ const (
 )
 
 // work reports whether a message made the actor fail, and there may thus be more to do.
-func (m *Mailbox) work(q *queue, budget *int) (failed bool) {
+func (c *cell) work(q *queue, budget *int) (failed bool) {
 	var message any
 	defer func() {
 		if reason := recover(); reason != nil {
 			failed = true
-			m.escalate(message, reason, debug.Stack())
+			q.current = nil
+			c.escalate(message, reason, debug.Stack())
 		}
 	}()
 	for {
-		for q.next < len(q.batch) && *budget > 0 && !m.attention.Load() {
+		for q.next < len(q.batch) && *budget > 0 && !c.attention.Load() {
 			message = q.batch[q.next]
 			q.batch[q.next] = nil
 			q.next++
 			q.ran = true
 			*budget--
-			m.invoker.InvokeUserMessage(message)
+			c.invoke(message)
 		}
 		var next step
-		switch next, message = m.look(q, *budget); next {
+		switch next, message = c.look(q, *budget); next {
 		case rest:
 			return false
 		case runSystem:
 			*budget--
-			m.handle(q, message)
+			c.handle(q, message)
 		case sendDrained:
-			m.invoker.InvokeUserMessage(message)
+			c.invoke(message)
 		}
 	}
 }
 
 // look decides what comes next, and keeps `scheduled` true to it.
-func (m *Mailbox) look(q *queue, budget int) (step, any) {
-	m.mu.Lock()
+func (c *cell) look(q *queue, budget int) (step, any) {
+	c.mu.Lock()
 	q.left = len(q.batch) - q.next
-	if q.moved || budget <= 0 && m.pending(q) {
+	if q.moved || budget <= 0 && c.pending(q) {
 		q.moved = false
-		loop := m.loop
-		m.mu.Unlock()
-		loop.Schedule(m)
+		loop := c.loop
+		c.mu.Unlock()
+		loop.Schedule(c)
 		return rest, nil
 	}
-	defer m.mu.Unlock()
-	for m.takeSystem(q) {
+	defer c.mu.Unlock()
+	for c.takeSystem(q) {
 		message := q.urgent[q.urgentNext]
 		q.urgent[q.urgentNext] = nil
 		q.urgentNext++
 		switch message.(type) {
 		case *actor.SuspendMailbox:
-			m.suspended = true
+			c.suspended = true
 		case *actor.ResumeMailbox:
-			m.suspended = false
+			c.suspended = false
 			q.ran = true // what it gathered before it failed
 		case *actor.Restart:
-			if m.life != alive {
-				continue // protoactor would bring it back to life
+			if c.life >= stopping {
+				continue // it is too late
 			}
 			return runSystem, message
 		default:
 			return runSystem, message
 		}
 	}
-	m.attention.Store(m.suspended || m.life == stopped)
-	if m.life == stopped {
+	c.attention.Store(c.suspended || c.life == stopped)
+	if c.life == stopped {
 		q.drop()
 	}
-	if m.suspended && m.life != stopped {
-		m.scheduled = false
+	if c.suspended && c.life != stopped {
+		c.scheduled = false
 		if q.empty() {
-			m.release(q)
+			c.release(q)
 		}
 		return rest, nil
 	}
-	if m.takeUser(q) {
+	if c.takeUser(q) {
 		return runBatch, nil
 	}
-	if q.ran && m.life != stopped {
+	if q.ran && c.life != stopped {
 		q.ran = false
 		return sendDrained, Drained{}
 	}
-	m.scheduled = false
-	m.release(q)
+	c.scheduled = false
+	c.release(q)
 	return rest, nil
 }
 
 // takeSystem reports whether urgent has a message.
-func (m *Mailbox) takeSystem(q *queue) bool {
+func (c *cell) takeSystem(q *queue) bool {
 	if q.urgentNext == len(q.urgent) {
 		q.urgent, q.system = q.system, q.urgent[:0]
 		q.urgentNext = 0
@@ -254,7 +237,7 @@ func (m *Mailbox) takeSystem(q *queue) bool {
 }
 
 // takeUser reports whether batch has a message.
-func (m *Mailbox) takeUser(q *queue) bool {
+func (c *cell) takeUser(q *queue) bool {
 	if q.next == len(q.batch) {
 		q.batch, q.user = q.user, q.batch[:0]
 		q.next = 0
@@ -264,48 +247,36 @@ func (m *Mailbox) takeUser(q *queue) bool {
 }
 
 // pending reports whether there is anything that may be handled now.
-func (m *Mailbox) pending(q *queue) bool {
-	return len(q.system) > 0 || q.urgentNext < len(q.urgent) || !m.suspended && (q.left > 0 || len(q.user) > 0)
+func (c *cell) pending(q *queue) bool {
+	return len(q.system) > 0 || q.urgentNext < len(q.urgent) || !c.suspended && (q.left > 0 || len(q.user) > 0)
 }
 
-// handle passes a system message to protoactor, and notices when the actor has ended.
-func (m *Mailbox) handle(q *queue, message any) {
+// handle passes a system message on.
+func (c *cell) handle(q *queue, message any) {
 	switch message.(type) {
 	case *actor.Watch, *actor.Unwatch:
-	case *actor.Stop:
-		m.become(max(m.life, stopping))
-		q.ran = true
 	default:
 		q.ran = true
 	}
-	m.invoker.InvokeSystemMessage(message)
-	if m.life == stopping && !m.registered() {
-		m.become(stopped)
-	}
-}
-
-func (m *Mailbox) become(life uint8) {
-	m.mu.Lock()
-	m.life = life
-	m.mu.Unlock()
+	c.lifecycle(message)
 }
 
 // open is the queue. mu is held.
-func (m *Mailbox) open() *queue {
-	if m.queue == nil {
-		m.queue = m.kind.system.queues.Get().(*queue)
+func (c *cell) open() *queue {
+	if c.queue == nil {
+		c.queue = c.kind.system.queues.Get().(*queue)
 	}
-	return m.queue
+	return c.queue
 }
 
 // release gives the empty queue back. mu is held.
-func (m *Mailbox) release(q *queue) {
-	m.queue = nil
+func (c *cell) release(q *queue) {
+	c.queue = nil
 	if max(cap(q.user), cap(q.batch), cap(q.system), cap(q.urgent)) > batchKept {
 		return
 	}
 	q.ran = false
-	m.kind.system.queues.Put(q)
+	c.kind.system.queues.Put(q)
 }
 
 // empty reports whether nothing waits.

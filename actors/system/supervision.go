@@ -42,31 +42,28 @@ type Supervision struct {
 	Exhausted func(Failure)
 }
 
-// supervisor is a Supervision as protoactor wants it.
+// supervisor carries out a Supervision.
 type supervisor struct {
 	system *System
 	Supervision
 }
 
-// HandleFailure implements actor.SupervisorStrategy.
-func (v *supervisor) HandleFailure(_ *actor.ActorSystem, parent actor.Supervisor, child *actor.PID, rs *actor.RestartStatistics, reason, message any) {
-	f := Failure{PID: child, Reason: reason, Message: message}
-	if known, ok := reason.(*Failure); ok {
-		f = *known
-	}
+// judge decides what becomes of an actor that has failed. It runs on the turn of its parent, or on its own if it is at the top.
+func (v *supervisor) judge(m *failed) {
+	f := *m.failure
 	f.Action = v.Action
-	exhausted := v.Action == Restart && v.tooOften(rs)
+	exhausted := v.Action == Restart && v.tooOften(m.failures)
 	if exhausted {
 		f.Action = Stop
 	}
 	v.system.failed(f)
 	switch f.Action {
 	case Restart:
-		parent.RestartChildren(child)
+		m.child.SendSystemMessage(f.PID, &actor.Restart{})
 	case Resume:
-		parent.ResumeChildren(child)
+		m.child.SendSystemMessage(f.PID, &actor.ResumeMailbox{})
 	default:
-		parent.StopChildren(child)
+		m.child.Stop(f.PID)
 	}
 	if exhausted && v.Exhausted != nil {
 		v.Exhausted(f)

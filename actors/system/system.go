@@ -4,9 +4,10 @@
 // Start with [New]. Make a [Kind] for each sort of actor, spawn the top of a tree with [System.Spawn] and what hangs below with
 // [Kind.SpawnChild]; stop a tree with [System.Stop].
 //
-// The package is no layer over protoactor: actors implement actor.Actor and use its Context and PID as they are. What they should leave
-// alone: ReceiveTimeout (use the loop's timers), Stash (it is last in, first out), MessageBatch (the mailbox does not unwrap it),
-// futures (forward, do not ask).
+// Actors implement actor.Actor and use protoactor's Context, PID and messages as they are. Behind these is no actor of protoactor's but a
+// cell, since its own takes 900 bytes beside what an actor holds itself, and a cell 192. What actors should leave alone: futures (forward, do
+// not ask), MessageBatch (the mailbox does not unwrap it). What fails if it is tried: ReceiveTimeout (it races; use the loop's timers),
+// Stash (it is last in, first out), ReenterAfter, extensions, and Props (use Kinds).
 package system
 
 import (
@@ -18,6 +19,8 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/internal/eventloop"
 )
 
 // Options is what a System is made of.
@@ -34,6 +37,7 @@ type System struct {
 	actors   *actor.ActorSystem
 	guardian *guardian
 	failed   func(Failure)
+	cells    cells
 	queues   sync.Pool // of *queue, which idle mailboxes do not have
 }
 
@@ -49,6 +53,7 @@ func New(o Options) *System {
 		actor.WithMetricProviders(nil),                            // protoactor's leaks a callback for every actor
 		actor.WithDeadLetterThrottleInterval(10*time.Millisecond), // how long the first dead letter of a burst keeps a goroutine
 	)
+	s.actors.ProcessRegistry.RegisterAddressResolver(s.resolve)
 	s.guardian = newGuardian(s)
 	return s
 }
@@ -59,18 +64,19 @@ func (s *System) Actors() *actor.ActorSystem { return s.actors }
 // Root sends from outside of actors. Its Send is as cheap as an actor's own.
 func (s *System) Root() *actor.RootContext { return s.actors.Root }
 
-// Send posts a message to an actor from any goroutine and never blocks. To an actor that has ended it is a dead letter.
+// Send posts a message to an actor from any goroutine and never blocks. To an actor that has ended it is dropped.
 func (s *System) Send(pid *actor.PID, message any) { s.actors.Root.Send(pid, message) }
 
-// Spawn starts an actor at the top, which v supervises. The error is actor.ErrNameExists if an actor of this name has not ended.
-func (s *System) Spawn(props *actor.Props, name string, v Supervision) (*actor.PID, error) {
-	return s.guardian.spawn(props, name, v)
+// Spawn starts an actor of a kind at the top, on a loop; v supervises it, produce is as in [Kind.SpawnChild].
+// The error is actor.ErrNameExists if an actor of this name has not ended.
+func (s *System) Spawn(k *Kind, loop eventloop.Loop, name string, v Supervision, produce func(*Mailbox) actor.Actor) (*actor.PID, error) {
+	return s.guardian.spawn(k, loop, name, v, produce)
 }
 
 // Stop stops an actor that Spawn started and waits until it, and all below it, have ended; what is left in its mailbox is not handled.
 // If it does not end before ctx, the error is that of ctx; it may still end later.
 func (s *System) Stop(ctx context.Context, pid *actor.PID) error {
-	ended := s.guardian.ended(pid)
+	ended := s.guardian.endOf(pid)
 	if ended == nil {
 		return nil
 	}
@@ -85,7 +91,7 @@ func (s *System) Stop(ctx context.Context, pid *actor.PID) error {
 
 // Ended is closed once an actor that Spawn started has ended, together with all below it.
 func (s *System) Ended(pid *actor.PID) <-chan struct{} {
-	if ended := s.guardian.ended(pid); ended != nil {
+	if ended := s.guardian.endOf(pid); ended != nil {
 		return ended
 	}
 	closed := make(chan struct{})
@@ -93,18 +99,12 @@ func (s *System) Ended(pid *actor.PID) <-chan struct{} {
 	return closed
 }
 
-// Mailbox is the mailbox of an actor, nil if there is no such actor or if it has another kind of mailbox.
+// Mailbox is the mailbox of an actor, nil if it has ended.
 func (s *System) Mailbox(pid *actor.PID) *Mailbox {
-	process, ok := s.actors.ProcessRegistry.Get(pid)
-	if !ok {
-		return nil
+	if c := s.cells.find(pid); c != nil {
+		return &c.Mailbox
 	}
-	if _, ok := process.(*actor.ActorProcess); !ok {
-		return nil
-	}
-	var p probe
-	process.SendSystemMessage(pid, &p)
-	return p.mailbox
+	return nil
 }
 
 // tell sends a system message.
