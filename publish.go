@@ -103,7 +103,7 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, qos QoS, handle f
 	kind := t.system.Kind("subscriber", stop)
 	t.system.Send(t.program, adopt(func(ctx actor.Context) {
 		pid := kind.SpawnChild(ctx, t.loops[0], "", func(m *system.Mailbox) actor.Actor {
-			if receiver.Mailbox == nil { // publishers read it: it is the same after a restart
+			if receiver.Mailbox == nil { // publishers have it: it is the same after a restart
 				receiver.Mailbox = m
 			}
 			return subscriber

@@ -80,7 +80,13 @@ func (w *Witness) Got() []any {
 	return got
 }
 
-// UserMessageCount implements message.Depth.
+// Post implements message.Mailbox.
+func (w *Witness) Post(m any) (waiting int) {
+	w.SendUserMessage(w.PID, m)
+	return w.Deep
+}
+
+// UserMessageCount implements message.Mailbox.
 func (w *Witness) UserMessageCount() int { return w.Deep }
 
 // SendUserMessage implements actor.Process.

@@ -10,8 +10,13 @@ import (
 	"github.com/troupemq/troupe/protocol/topic"
 )
 
-// Depth tells how many messages wait in a mailbox. Safe for any goroutine.
-type Depth interface {
+// Mailbox is where publishers leave what is for a receiver: its own mailbox,
+// without the way over its PID. Safe for any goroutine.
+type Mailbox interface {
+	// Post never blocks, and tells how many messages wait now. What comes for
+	// an actor that has ended is dropped.
+	Post(message any) (waiting int)
+	// UserMessageCount tells how many messages wait.
 	UserMessageCount() int
 }
 
@@ -21,7 +26,7 @@ type Depth interface {
 type Receiver struct {
 	ID      uint64 // unique in the instance, never reused
 	PID     *actor.PID
-	Mailbox Depth
+	Mailbox Mailbox
 
 	Online atomic.Bool // has a Network Connection; shared subscriptions prefer these
 	Full   atomic.Bool // its queue is at the bound and the policy is to refuse the publisher

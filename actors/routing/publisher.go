@@ -250,12 +250,11 @@ func (p *Publisher) share(g *topic.Group[message.Subscription], runs []*packet.R
 }
 
 func (p *Publisher) send(receiver *message.Receiver, m any) {
-	p.tables.root.Send(receiver.PID, m)
-	if receiver.Mailbox.UserMessageCount() >= depthHigh && receiver.PID != p.self {
+	if receiver.Mailbox.Post(m) >= depthHigh && receiver.PID != p.self {
 		if slices.Contains(p.blocked, receiver) {
 			return
 		}
 		p.blocked = append(p.blocked, receiver)
-		p.tables.root.Send(receiver.PID, &message.Barrier{Publisher: p.self, Receiver: receiver})
+		receiver.Mailbox.Post(&message.Barrier{Publisher: p.self, Receiver: receiver})
 	}
 }

@@ -76,8 +76,8 @@ type Session struct {
 }
 
 // New makes the actor of a Session; mailbox is its own.
-func New(env *Env, state *State, mailbox message.Depth) *Session {
-	if state.receiver.Mailbox == nil { // publishers read it: it is the same after a restart
+func New(env *Env, state *State, mailbox message.Mailbox) *Session {
+	if state.receiver.Mailbox == nil { // publishers have it: it is the same after a restart
 		state.receiver.Mailbox = mailbox
 	}
 	return &Session{State: state, env: env}
