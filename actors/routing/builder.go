@@ -12,7 +12,8 @@ import (
 // builder makes routes. A publisher that ever names other topics makes one for
 // each message, so nothing here allocates once it has grown.
 type builder struct {
-	matches topic.Matches[message.Subscription]
+	matches *topic.Matches[message.Subscription] // of the topic whose route is being made
+	own     topic.Matches[message.Subscription]
 	spare   [3]route // for routes that are not kept, in turn
 	used    int      // the last one
 
@@ -41,11 +42,16 @@ type overlap struct {
 	ids               []uint32
 }
 
-// match looks a Topic Name up.
-func (b *builder) match(literal, wildcard *snapshot, name []byte) {
-	b.matches.Reset()
-	literal.Match(name, &b.matches)
-	wildcard.Match(name, &b.matches)
+// match looks a Topic Name up, unless it was looked up ahead.
+func (b *builder) match(literal, wildcard *snapshot, name []byte, ahead *found) {
+	if ahead != nil && ahead.literal == literal && ahead.wildcard == wildcard {
+		b.matches = &ahead.matches
+		return
+	}
+	b.own.Reset()
+	literal.Match(name, &b.own)
+	wildcard.Match(name, &b.own)
+	b.matches = &b.own
 }
 
 // renew takes r over to newer snapshots if what they match is what r came

@@ -66,8 +66,16 @@ func NewPublisher(tables *Tables, self *actor.PID, receiver uint64) Publisher {
 func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.ReasonCode) []packet.ReasonCode {
 	start := 0
 	var open *route // of runs[start:i]
+	var ahead *ahead
+	if len(runs) > 1 {
+		ahead = p.tables.ahead()
+		defer p.tables.looked(ahead)
+	}
 	for i, run := range runs {
-		r := p.route(run.Topic)
+		if ahead != nil && i == ahead.to {
+			ahead.look(p, runs, i)
+		}
+		r := p.route(run.Topic, ahead.of(i))
 		if run.QoS > 0 && p.tables.Refusing && r.refuses() {
 			codes = append(codes, packet.QuotaExceeded)
 			p.post(open, runs[start:i])
@@ -77,7 +85,7 @@ func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.Reason
 		if run.Retain {
 			p.tables.root.Send(p.tables.RetainedShard(run.Topic), &message.Retain{Run: run, Now: now})
 			// Read again: the snapshot must not be older than the post.
-			r = p.route(run.Topic)
+			r = p.route(run.Topic, ahead.of(i))
 		}
 		if r.empty() {
 			codes = append(codes, packet.NoMatchingSubscribers)
@@ -99,7 +107,7 @@ func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.Reason
 // shard may still know, is none.
 func (p *Publisher) Redistribute(lost []session.Redistribution) {
 	for _, l := range lost {
-		r := p.route(l.Run.Topic)
+		r := p.route(l.Run.Topic, nil)
 		for _, g := range r.groups {
 			if g.Filter == l.Filter {
 				p.share(g, []*packet.Run{l.Run}, p.id)
@@ -164,12 +172,12 @@ func (p *Publisher) unblock(caughtUp func(*message.Receiver) bool) {
 	}
 }
 
-// route finds the receivers of a topic. What it returns is good until the
-// third call after this one: the batch that is open, the message that may close
-// it, and a second look at the snapshots for that one.
-func (p *Publisher) route(name []byte) *route {
-	literal := p.tables.snapshots[topic.NameShard(name, len(p.tables.Shards)-1)].Load()
-	wildcard := p.tables.snapshots[len(p.tables.Shards)-1].Load()
+// route finds the receivers of a topic, by what was found ahead if that is still
+// true. What it returns is good until the third call after this one: the batch
+// that is open, the message that may close it, and a second look at the
+// snapshots for that one.
+func (p *Publisher) route(name []byte, ahead *found) *route {
+	literal, wildcard := p.tables.current(name)
 	if p.last != nil && p.last.current(literal, wildcard) && bytes.Equal(p.lastTopic, name) {
 		return p.last
 	}
@@ -179,13 +187,14 @@ func (p *Publisher) route(name []byte) *route {
 	b := p.build
 	r, kept := p.routes[string(name)]
 	if !kept || !r.current(literal, wildcard) {
-		b.match(literal, wildcard, name)
+		b.match(literal, wildcard, name, ahead)
 		if !kept || !b.renew(r, literal, wildcard) {
 			b.used = (b.used + 1) % len(b.spare)
 			r = &b.spare[b.used]
 			b.build(p.tables, r, literal, wildcard, p.id)
 			r = p.keep(r, name)
 		}
+		b.matches = nil
 	}
 	p.last, p.lastTopic = r, append(p.lastTopic[:0], name...)
 	return r

@@ -36,6 +36,7 @@ type Tables struct {
 	snapshots []atomic.Pointer[snapshot]
 	plain     [3][2]*session.Terms // by QoS and Retain As Published
 	delivers  sync.Pool            // of *message.Deliver that had one receiver
+	aheads    sync.Pool            // of *ahead
 }
 
 // snapshot is an index as a shard published it. Routes remember the version and
@@ -71,6 +72,26 @@ func (t *Tables) Snapshot(shard int) *message.Index { return t.snapshots[shard].
 // Publish makes an index visible to publishers. Only the shard's actor calls it.
 func (t *Tables) Publish(shard int, index *message.Index) {
 	t.snapshots[shard].Store(&snapshot{index, t.snapshots[shard].Load().version + 1})
+}
+
+// current returns the snapshots that hold whatever matches a Topic Name.
+func (t *Tables) current(name []byte) (literal, wildcard *snapshot) {
+	last := len(t.Shards) - 1
+	return t.snapshots[topic.NameShard(name, last)].Load(), t.snapshots[last].Load()
+}
+
+// ahead returns a place to look up topics ahead of their turn; looked takes it back.
+func (t *Tables) ahead() *ahead {
+	if a, ok := t.aheads.Get().(*ahead); ok {
+		return a
+	}
+	return new(ahead)
+}
+
+func (t *Tables) looked(a *ahead) {
+	a.forget()
+	a.from, a.to = 0, 0
+	t.aheads.Put(a)
 }
 
 // deliver makes the message for a number of receivers.

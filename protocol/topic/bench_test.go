@@ -212,3 +212,66 @@ func BenchmarkValidateName(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkMatchCold looks up ever other names, as many as there are filters, so
+// that what it reads is in no cache but for the nodes that all names pass.
+func BenchmarkMatchCold(b *testing.B) {
+	for _, n := range []int{100, 10000, 100000, 1000000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			x := filters("site/%06d/+/state", n)
+			names := names(n)
+			var m Matches[*int]
+			b.ReportAllocs()
+			for b.Loop() {
+				m.Reset()
+				x.Match(names(), &m)
+			}
+			if len(m.Sets) != 1 {
+				b.Fatal("nothing found")
+			}
+		})
+	}
+}
+
+// names returns a function that gives ever other names of n, each valid until
+// the next call.
+func names(n int) func() []byte {
+	name := name("site/%06d/pump/state", 0)
+	random := uint32(1)
+	return func() []byte {
+		random = random*1664525 + 1013904223
+		i := int(uint64(random) * uint64(n) >> 32)
+		for at := len("site/") + 5; at >= len("site/"); at-- {
+			name[at] = byte('0' + i%10)
+			i /= 10
+		}
+		return name
+	}
+}
+
+// BenchmarkLookups is BenchmarkMatchCold for 16 names at once.
+func BenchmarkLookups(b *testing.B) {
+	const ahead = 16
+	for _, n := range []int{100, 10000, 100000, 1000000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			x := filters("site/%06d/+/state", n)
+			next := names(n)
+			var ms [ahead]Matches[*int]
+			var all [ahead][]byte
+			var l Lookups[*int]
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				at := i % ahead
+				all[at] = append(all[at][:0], next()...)
+				ms[at].Reset()
+				l.Add(x, all[at], &ms[at])
+				if at == ahead-1 {
+					l.Do()
+					if len(ms[0].Sets) != 1 {
+						b.Fatal("nothing found")
+					}
+				}
+			}
+		})
+	}
+}

@@ -28,34 +28,50 @@ func (m *Matches[V]) Reset() {
 // Match appends to m the subscriptions that match a Topic Name. It does not
 // allocate once m is large enough, and does not keep name.
 func (x *Index[V]) Match(name []byte, m *Matches[V]) {
-	if x.trie.root != nil {
-		m.search(x.trie.root, view(name))
+	if x.trie.root == nil {
+		return
+	}
+	w := begin(x.trie.root, view(name), m)
+	for w.step() {
 	}
 }
 
-// search follows name down from root. Where the name leads one way and `+`
-// another, the latter is noted: the notes number at most the levels of the name.
-func (m *Matches[V]) search(root *node[filterEntry[V]], name string) {
-	hidden := name != "" && name[0] == '$'
-	n, at := root, 0
-	for {
-		at = m.follow(n, name, at)
-		if at >= 0 {
-			if at == len(name) && n.set {
-				m.add(n)
-			}
-			if n = m.turn(n, name, at, hidden && n == root); n != nil {
-				continue
-			}
+// way is a search under way, at a node that has not been looked at.
+type way[V any] struct {
+	m      *Matches[V]
+	node   *node[filterEntry[V]]
+	at     int // bytes of name that are used up
+	name   string
+	hidden bool // from wildcards, as long as the node is the root [MQTT-4.7.2-1]
+}
+
+func begin[V any](root *node[filterEntry[V]], name string, m *Matches[V]) way[V] {
+	return way[V]{m: m, node: root, name: name, hidden: name != "" && name[0] == '$'}
+}
+
+// step looks at one node and goes on to the next, or tells that there is none.
+// Where the name leads one way and `+` another, the latter is noted: the notes
+// number at most the levels of the name.
+func (w *way[V]) step() (more bool) {
+	m := w.m
+	if at := m.follow(w.node, w.name, w.at); at >= 0 {
+		if at == len(w.name) && w.node.set {
+			m.add(w.node)
 		}
-		last := len(m.pending) - 1
-		if last < 0 {
-			return
+		w.node, w.at = m.turn(w.node, w.name, at, w.hidden), at
+		w.hidden = false
+		if w.node != nil {
+			return true
 		}
-		n, at = m.pending[last].node, m.pending[last].at
-		m.pending[last] = step[V]{}
-		m.pending = m.pending[:last]
 	}
+	last := len(m.pending) - 1
+	if last < 0 {
+		return false
+	}
+	w.node, w.at = m.pending[last].node, m.pending[last].at
+	m.pending[last] = step[V]{}
+	m.pending = m.pending[:last]
+	return true
 }
 
 // follow matches the label of n against name from at on. It returns where it

@@ -22,6 +22,10 @@ func (s *Set[V]) Same(other *Set[V], equal func(a, b V) bool) bool {
 	return a.root != nil || a.n == 0 || a.first.key == b.first.key && equal(a.first.value, b.first.value)
 }
 
+// First returns the subscriber with the lowest number, if it is the only one
+// without reading more of the snapshot. A Set that was matched has one.
+func (s *Set[V]) First() (subscriber uint64, v V) { return s.members.at(0) }
+
 // All yields every subscriber and what Put stored for it.
 func (s *Set[V]) All() iter.Seq2[uint64, V] { return s.From(0) }
 
