@@ -74,6 +74,32 @@ func BenchmarkPublishAmongWildcards(b *testing.B) {
 	}
 }
 
+// BenchmarkPublishManyTopics is the same for 400 messages that one read brought,
+// all to topics that are not in the processor's cache, per message.
+func BenchmarkPublishManyTopics(b *testing.B) {
+	const batch = 400
+	for _, filters := range []int{100, 10_000, 100_000, 1_000_000} {
+		b.Run(strconv.Itoa(filters), func(b *testing.B) {
+			t := benchTables(b, filters, min(filters, 1000), func(i int) string { return fmt.Sprintf("site/%d/+/state", i) })
+			batches := make([][]*packet.Run, 256)
+			random := rand.New(rand.NewPCG(1, 2))
+			for i := range batches {
+				for range batch {
+					name := fmt.Sprintf("site/%d/pump/state", random.IntN(filters))
+					batches[i] = append(batches[i], packet.NewRun(&packet.Publish{Topic: []byte(name), Payload: make([]byte, 128)}, packet.V311))
+				}
+			}
+			p := NewPublisher(t, nil, 0)
+			var codes []packet.ReasonCode
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				codes = p.Publish(batches[i%len(batches)], 0, codes[:0])
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/batch, "ns/message")
+		})
+	}
+}
+
 // BenchmarkFanOut publishes to one topic with many receivers; allocations are
 // per batch and must not grow with them.
 func BenchmarkFanOut(b *testing.B) {

@@ -321,6 +321,57 @@ func TestRetainedMessageIsPostedBeforeItIsRouted(t *testing.T) {
 	require.Equal(t, []string{"r"}, payloads(t, late.Got()))
 }
 
+// TestWhatWasLookedUpAheadIsNotOld: the topics of a batch are looked up before
+// their turn, and subscriptions that come in between count.
+func TestWhatWasLookedUpAheadIsNotOld(t *testing.T) {
+	f := newField(t)
+	early, late, wild := f.member(), f.member(), f.member()
+	f.subscribe(early.Receiver, packet.QoS1, "b/1")
+	spy := &subscribing{then: func() {
+		f.subscribe(late.Receiver, packet.QoS1, "b/1", "b/2")
+		f.subscribe(wild.Receiver, packet.QoS1, "+/3", "a")
+	}}
+	spied, _ := f.stage.System.Actors().ProcessRegistry.Add(spy, "spy")
+	for i := range f.tables.Retained {
+		f.tables.Retained[i] = spied
+	}
+	first := packet.NewRun(&packet.Publish{Retain: true, Topic: []byte("a"), Payload: []byte("r")}, packet.V5)
+	f.publish(first, run("b/1", "1"), run("b/2", "2"), run("b/3", "3"), run("c", "4"))
+	require.Equal(t, []string{"1"}, payloads(t, early.Got()))
+	require.Equal(t, []string{"1", "2"}, payloads(t, late.Got()))
+	require.Equal(t, []string{"r", "3"}, payloads(t, wild.Got()))
+}
+
+// TestManyTopicsInOneBatch: each topic of a long batch goes to its own receivers,
+// in order, and what each is answered is in order too.
+func TestManyTopicsInOneBatch(t *testing.T) {
+	f := newField(t)
+	members := make([]member, 7)
+	for i := range members {
+		members[i] = f.member()
+		for k := i; k < 100; k += len(members) {
+			f.subscribe(members[i].Receiver, packet.QoS1, fmt.Sprintf("t/%d/+", k))
+		}
+	}
+	var runs []*packet.Run
+	wanted, codes := make([][]string, len(members)), []packet.ReasonCode(nil)
+	for i := range 150 {
+		topic := i * 37 % 110
+		payload := fmt.Sprint(i)
+		runs = append(runs, run(fmt.Sprintf("t/%d/x", topic), payload))
+		if topic >= 100 {
+			codes = append(codes, packet.NoMatchingSubscribers)
+			continue
+		}
+		codes = append(codes, packet.Success)
+		wanted[topic%len(members)] = append(wanted[topic%len(members)], payload)
+	}
+	require.Equal(t, codes, f.publish(runs...))
+	for i, m := range members {
+		require.Equal(t, wanted[i], payloads(t, m.Got()))
+	}
+}
+
 // subscribing is a retained actor during whose work somebody subscribes.
 type subscribing struct {
 	actortest.Witness
