@@ -60,7 +60,9 @@ func (c *cell) SendUserMessage(_ *actor.PID, message any) { c.post(message) }
 func (m *Mailbox) Post(message any) (waiting int) { return m.cell().post(message) }
 
 // cell is the actor whose mailbox this is. A Mailbox is never anything but the part of a cell.
-func (m *Mailbox) cell() *cell { return (*cell)(unsafe.Add(unsafe.Pointer(m), -int(unsafe.Offsetof(cell{}.Mailbox)))) }
+func (m *Mailbox) cell() *cell {
+	return (*cell)(unsafe.Add(unsafe.Pointer(m), -int(unsafe.Offsetof(cell{}.Mailbox))))
+}
 
 func (c *cell) post(message any) (waiting int) {
 	c.mu.Lock()
