@@ -3,7 +3,7 @@ package bench
 import "time"
 
 // Result is what one run of a Workload against a Target came to. Its JSON form is part of the reports' schema
-// (docs/performance.md): times are in nanoseconds, sizes in bytes.
+// (docs/benchmarks.md): times are in nanoseconds, sizes in bytes.
 type Result struct {
 	Workload string        `json:"workload"`
 	Target   string        `json:"target"`

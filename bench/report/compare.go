@@ -253,7 +253,7 @@ func (c *Comparison) harm(workload string, then, now *line) {
 	share := metric{title: "loss", write: percent, value: func(r bench.Result) (float64, bool) {
 		var s integrity
 		s.add(r)
-		return float64(s.lost) / float64(max(1, s.expected)), s.known
+		return s.lostShare(), s.known
 	}}
 	j := Judgement{Workload: workload, Broker: now.broker.Name, Metric: share.title, P: 1}
 	if j, ok := j.harm(&then.measured, &now.measured); ok {

@@ -10,10 +10,42 @@ import (
 // integrity is what went wrong with the messages of one traffic, or with connections, over all runs of a Workload against a
 // Broker.
 type integrity struct {
-	expected, lost, duplicated, reordered int64
-	refused                               int64 // connections that failed
-	runs, harmed                          int   // runs, and those among them in which something of this happened
-	known                                 bool  // there was something to check
+	expected     int64
+	harms        [kindsOfHarm]int64
+	runs, harmed int  // runs, and those among them in which something of this happened
+	known        bool // there was something to check
+}
+
+// What can go wrong, the worst first.
+const (
+	lost = iota
+	duplicated
+	reordered
+	misrouted
+	unacknowledged
+	refused
+	failedConnects
+	kindsOfHarm
+)
+
+// harmWords are what each is called: beside a speed, and in a sentence.
+func harmWords(kind int) (mark, words string) {
+	switch kind {
+	case lost:
+		return "LOST", "lost"
+	case duplicated:
+		return "DUPLICATED", "duplicated"
+	case reordered:
+		return "OUT OF ORDER", "out of order"
+	case misrouted:
+		return "MISROUTED", "came to who had not asked for them"
+	case unacknowledged:
+		return "UNACKNOWLEDGED", "never acknowledged"
+	case refused:
+		return "REFUSED", "refused"
+	default:
+		return "FAILED", "connections failed"
+	}
 }
 
 // add takes what was measured in one run.
@@ -24,25 +56,27 @@ func (s *integrity) add(r bench.Result) {
 	}
 	if r.Replay != nil {
 		this.expected += r.Replay.Expected
-		this.lost += max(0, r.Replay.Expected-r.Replay.Received)
+		this.harms[lost] += max(0, r.Replay.Expected-r.Replay.Received)
 	}
 	if r.Connects != nil {
-		this.refused += r.Connects.Failed
+		this.harms[failedConnects] += r.Connects.Failed
 	}
 	s.join(this)
 }
 
 func deliveryOf(d bench.Delivery) integrity {
-	return integrity{expected: d.Expected, lost: d.Lost, duplicated: d.Duplicated, reordered: d.Reordered, known: true}
+	s := integrity{expected: d.Expected, known: true}
+	s.harms[lost], s.harms[duplicated], s.harms[reordered] = d.Lost, d.Duplicated, d.Reordered
+	s.harms[misrouted], s.harms[unacknowledged], s.harms[refused] = d.Misrouted, d.Unacknowledged, d.Refused
+	return s
 }
 
 // join takes one more run.
 func (s *integrity) join(run integrity) {
 	s.expected += run.expected
-	s.lost += run.lost
-	s.duplicated += run.duplicated
-	s.reordered += run.reordered
-	s.refused += run.refused
+	for kind, n := range run.harms {
+		s.harms[kind] += n
+	}
 	s.known = s.known || run.known
 	s.runs++
 	if !run.whole() {
@@ -50,44 +84,39 @@ func (s *integrity) join(run integrity) {
 	}
 }
 
-// whole tells that nothing was lost, repeated, put out of order or refused.
-func (s *integrity) whole() bool {
-	return s.lost == 0 && s.duplicated == 0 && s.reordered == 0 && s.refused == 0
-}
+// whole tells that nothing went wrong.
+func (s *integrity) whole() bool { return s.harms == [kindsOfHarm]int64{} }
 
-// mark is the cell beside a speed.
+// lostShare is a part of what was expected.
+func (s *integrity) lostShare() float64 { return float64(s.harms[lost]) / float64(max(1, s.expected)) }
+
+// mark is the cell beside a speed: the worst that happened.
 func (s *integrity) mark() string {
-	switch {
-	case !s.known:
+	if !s.known {
 		return none
-	case s.lost > 0 && s.expected > 0:
-		return "LOST " + percent(float64(s.lost)/float64(s.expected))
-	case s.lost > 0:
-		return "LOST " + count(float64(s.lost))
-	case s.duplicated > 0:
-		return "DUPLICATED " + count(float64(s.duplicated))
-	case s.reordered > 0:
-		return "OUT OF ORDER " + count(float64(s.reordered))
-	case s.refused > 0:
-		return "REFUSED " + count(float64(s.refused))
-	default:
-		return "0"
 	}
+	for kind, n := range s.harms {
+		mark, _ := harmWords(kind)
+		switch {
+		case n > 0 && kind == lost:
+			return mark + " " + percent(s.lostShare())
+		case n > 0:
+			return mark + " " + count(float64(n))
+		}
+	}
+	return "0"
 }
 
 // sentence says all of it.
 func (s *integrity) sentence() string {
 	var parts []string
-	if s.lost > 0 {
-		parts = append(parts, fmt.Sprintf("lost %s of %s messages (%s)", count(float64(s.lost)), count(float64(s.expected)),
-			percent(float64(s.lost)/float64(max(1, s.expected)))))
-	}
-	for _, p := range []struct {
-		n    int64
-		what string
-	}{{s.duplicated, "duplicated"}, {s.reordered, "out of order"}, {s.refused, "connections failed"}} {
-		if p.n > 0 {
-			parts = append(parts, count(float64(p.n))+" "+p.what)
+	for kind, n := range s.harms {
+		_, words := harmWords(kind)
+		switch {
+		case n > 0 && kind == lost:
+			parts = append(parts, fmt.Sprintf("lost %s of %s messages (%s)", count(float64(n)), count(float64(s.expected)), percent(s.lostShare())))
+		case n > 0:
+			parts = append(parts, count(float64(n))+" "+words)
 		}
 	}
 	return fmt.Sprintf("%s, in %d of %s", strings.Join(parts, ", "), s.harmed, plural(int64(s.runs), "run", "runs"))

@@ -34,7 +34,7 @@ func sample() *Report {
 			{Name: "mosquitto", Version: "2.0.11", Notes: "no persistence, no bounds that would drop, TCP_NODELAY"},
 			{Name: "mochi", Version: "v2.7.9"},
 			{Name: "nanomq", Missing: "no nanomq on PATH, nor at /usr/local/bin/nanomq; get it from https://nanomq.io/downloads or name it with --binary nanomq=PATH"},
-			{Name: "null", Null: true},
+			{Name: "null", Version: "1.0.0", Notes: "forwards frames between fixed pairs with no protocol state, the ceiling of this machine", Null: true},
 		},
 		Ended: "interrupted in workload overload, round 2, against mosquitto",
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
@@ -45,7 +46,8 @@ func (r *Report) head(b *strings.Builder) {
 }
 
 func (m Machine) String() string {
-	return fmt.Sprintf("%s, %s, %s, %s, %s", m.System, m.CPU, plural(int64(m.Cores), "core", "cores"), size(float64(m.Memory)), m.Go)
+	parts := []string{m.System, m.CPU, plural(int64(m.Cores), "core", "cores"), size(float64(m.Memory)), m.Go}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
 // legend explains the columns, in the words of the report.
