@@ -47,7 +47,7 @@ func (b *brokers) addFlags(f *pflag.FlagSet) {
 
 func (b *brokers) addPeerFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&b.peerFiles, "peer-file", nil, "`file` with the definition of another broker, which --peer names then")
-	f.StringArrayVar(&b.binaries, "binary", nil, "use this binary for a peer, as `name=path`")
+	f.StringArrayVar(&b.binaries, "binary", nil, "use this binary for a peer, as `name=path`; new:name=path makes another peer of it, which --peer names then")
 }
 
 // definitions are those shipped and those of files, with the binaries that flags give them.
@@ -66,11 +66,24 @@ func (b *brokers) definitions() ([]benchpeer.Definition, error) {
 		if !ok || path == "" {
 			return nil, usageError{fmt.Errorf("--binary: %q is not name=path", text)}
 		}
-		d, err := named(all, name)
+		name, of, another := strings.Cut(name, ":")
+		if !another {
+			of = name
+		}
+		d, err := named(all, of)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("--binary: %w", err)}
 		}
-		*d = d.With(path)
+		if !another {
+			*d = d.With(path)
+			continue
+		}
+		if _, err := named(all, name); name == "" || err == nil {
+			return nil, usageError{fmt.Errorf("--binary: %q needs a name of its own before the colon", text)}
+		}
+		other := d.With(path)
+		other.Name = name
+		all = append(all, other)
 	}
 	return all, nil
 }

@@ -28,6 +28,7 @@ func TestBenchNotAllowed(t *testing.T) {
 		{[]string{"A", "--peer", "troupe,troupe"}, `--peer: troupe is named twice`},
 		{[]string{"A", "--binary", "troupe"}, `--binary: "troupe" is not name=path`},
 		{[]string{"A", "--binary", "x=y"}, `--binary: peer "x" is not known; there are .*`},
+		{[]string{"A", "--binary", "null:troupe=y"}, `--binary: "null:troupe=y" needs a name of its own before the colon`},
 		{[]string{"A", "--peer-file", "none.yaml"}, `.*none\.yaml.*`},
 		{[]string{"A", "--target", "localhost:1883"}, `--target: "localhost:1883" is not allowed; allowed: mqtt://host:port, .*`},
 		{[]string{"A", "--target", "a=mqtt://h:1", "--target", "a=mqtt://h:2"}, `--target: a is there twice; name them apart, .*`},
@@ -114,7 +115,7 @@ func readBack(t *testing.T, name string) *report.Report {
 // The whole way: start this binary as a peer, measure two workloads, write all forms, read one back.
 func TestBenchRun(t *testing.T) {
 	dir := t.TempDir()
-	r := command(t, "", nil, "bench", "A", "G", "--null=false", "--rounds", "1", "--duration", "200ms", "--warm-up", "50ms",
+	r := command(t, "", nil, "bench", "A", "G", "--null=false", "--peer", "troupe,other", "--binary", "other:troupe="+binary, "--rounds", "1", "--duration", "200ms", "--warm-up", "50ms",
 		"--clients", "2", "--window", "10", "--rate", "500", "--out", dir)
 	require.Zero(t, r.code, r.stderr)
 	require.Contains(t, r.stderr, "A round 1 troupe: ")
@@ -126,10 +127,11 @@ func TestBenchRun(t *testing.T) {
 		require.Regexp(t, `^\d{4}-\d\d-\d\d\`+ending+`$`, filepath.Base(files[i]))
 	}
 	got := readBack(t, files[1])
-	require.Contains(t, got.Command, "bench A G --null=false --rounds 1")
-	require.Len(t, got.Brokers, 1)
-	require.NotEmpty(t, got.Brokers[0].Version)
-	require.Len(t, got.Runs, 2)
+	require.Contains(t, got.Command, "bench A G --null=false --peer troupe,other ")
+	require.Len(t, got.Brokers, 2)
+	require.Equal(t, "other", got.Brokers[1].Name)
+	require.Equal(t, got.Brokers[0].Version, got.Brokers[1].Version)
+	require.Len(t, got.Runs, 4)
 	for _, run := range got.Runs {
 		require.Empty(t, run.Failed)
 		require.Empty(t, run.Result.Partial)
