@@ -20,6 +20,7 @@ var assets embed.FS
 type page struct {
 	Report   *Report
 	Date     string
+	Rounds   string
 	Legend   string
 	Charts   []chart // of all Workloads together
 	Sheets   []pageSheet
@@ -61,7 +62,7 @@ func (r *Report) HTML(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	p := page{Report: r, Date: r.Started.Format("2 January 2006, 15:04 MST"), Legend: r.legend()}
+	p := page{Report: r, Date: r.Started.Format("2 January 2006, 15:04 MST"), Rounds: plural(int64(r.Rounds), "round", "rounds"), Legend: r.legend()}
 	if err := p.load(); err != nil {
 		return err
 	}

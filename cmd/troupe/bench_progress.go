@@ -39,13 +39,12 @@ func newProgress(out *os.File, terminal bool) *progress {
 			return say(p.now)
 		})
 	}
-	// Its total is always one more than what is done: a bar that is full is done for good.
-	p.run = p.bars.AddBar(1,
+	p.run = p.bars.AddBar(0, // its total comes later, and being full does not end it
 		mpb.PrependDecorators(text(func(e suite.Event) string {
 			return fmt.Sprintf("%-32s %-8s", fmt.Sprintf("%s round %d %s", e.Workload, e.Round, e.Broker), e.Progress.Phase)
 		})),
 		mpb.AppendDecorators(text(func(e suite.Event) string { return fmt.Sprintf("%10.0f/s", e.Progress.Rate) })))
-	p.runs = p.bars.AddBar(1,
+	p.runs = p.bars.AddBar(0,
 		mpb.PrependDecorators(text(func(e suite.Event) string { return fmt.Sprintf("%-41s", fmt.Sprintf("run %d of %d", e.Step, e.Steps)) })),
 		mpb.AppendDecorators(text(func(e suite.Event) string {
 			return fmt.Sprintf("%12s", e.Remaining.Round(time.Second).String()+" left")
@@ -64,9 +63,9 @@ func (p *progress) tell(e suite.Event) {
 	p.mu.Lock()
 	p.now = e
 	p.mu.Unlock()
-	p.run.SetTotal(max(e.Progress.Of, e.Progress.Done)+1, false)
+	p.run.SetTotal(max(e.Progress.Of, e.Progress.Done), false)
 	p.run.SetCurrent(e.Progress.Done)
-	p.runs.SetTotal(int64(e.Steps)+1, false)
+	p.runs.SetTotal(int64(e.Steps), false)
 	done := e.Step - 1
 	if e.Kind == suite.Ended {
 		done = e.Step

@@ -187,3 +187,9 @@ func TestBenchAllMissing(t *testing.T) {
 	require.Equal(t, exitFailure, r.code)
 	require.Regexp(t, `^troupe: there is no broker to measure\ntroupe: .*no no-such-broker-anywhere on PATH; to get it: nobody has it\n$`, r.stderr)
 }
+
+// The command line in a report can be run again, and tells no password.
+func TestBenchCommandLine(t *testing.T) {
+	require.Equal(t, `troupe bench A --target 'a b=mqtt://h' --password *** --username u --password=*** 'it'\''s'`,
+		commandLine([]string{"/usr/bin/troupe", "bench", "A", "--target", "a b=mqtt://h", "--password", "secret", "--username", "u", "--password=secret", "it's"}))
+}
