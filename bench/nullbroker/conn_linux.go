@@ -7,7 +7,8 @@ import (
 )
 
 const (
-	// readSize is what one read takes at most.
+	// readSize is what one read takes at most: all that a pair has on the way in most workloads. With half of it, or a quarter, a
+	// saturated pair costs 1.4 times as much; with four times as much nothing is gained, and the buffer leaves the cache.
 	readSize = 256 << 10
 	// heldSmall is up to which size a frame that is not whole is copied before what the next read brings.
 	heldSmall = 64 << 10
