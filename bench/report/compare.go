@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/troupemq/troupe/bench"
 )
@@ -171,7 +172,10 @@ func (c *Comparison) figure(old, new sheet, then, now *line, m metric, ratio boo
 			return // it is what others are held against
 		}
 		a, b := reference(old, new, now.broker.Name, m)
-		if a == nil {
+		switch {
+		case a == nil && settled(then.broker, now.broker):
+			return // nor is this one judged, that others are held against
+		case a == nil:
 			c.Judgements = append(c.Judgements, j)
 			return
 		}
@@ -189,13 +193,18 @@ func reference(old, new sheet, judged string, m metric) (then, now *line) {
 			if then == nil || now.broker.Null != null || now.broker.Name == judged {
 				continue
 			}
-			same := null || now.broker.Version != "" && now.broker.Version == then.broker.Version
-			if same && then.spread(m).n > 0 && now.spread(m).n > 0 {
+			if (null || settled(then.broker, now.broker)) && then.spread(m).n > 0 && now.spread(m).n > 0 {
 				return then, now
 			}
 		}
 	}
 	return nil, nil
+}
+
+// settled tells whether a Broker is the same in both Reports: of one version, which is that of a release and says what is in it.
+func settled(then, now Broker) bool {
+	vague := now.Version == "" || now.Version == "unknown" || strings.Contains(now.Version, "(devel)") || strings.Contains(now.Version, "+changes")
+	return !vague && then.Version == now.Version
 }
 
 // decide fills in the verdict on the values of all rounds.
