@@ -61,7 +61,7 @@ func (r *Report) bars(s sheet, m metric) chart {
 			label += "  " + l.measured.mark()
 			style.BorderColor, style.BorderWidth = lossColour, 3
 		}
-		tip := fmt.Sprintf("%s: %s %s", l.broker.Name, label, m.title)
+		tip := fmt.Sprintf("%s: %s %s", l.broker.Name, label, s.title(m))
 		if ends != "" {
 			tip += fmt.Sprintf(" (%s in %s)", ends, plural(int64(v.n), "round", "rounds"))
 		}
@@ -76,7 +76,7 @@ func (r *Report) bars(s sheet, m metric) chart {
 	x := all.axis(m.axis)
 	b := charts.NewBar()
 	b.SetGlobalOptions(
-		charts.WithTitleOpts(opts.Title{Title: m.title, Subtitle: better}),
+		charts.WithTitleOpts(opts.Title{Title: s.title(m), Subtitle: better}),
 		charts.WithTooltipOpts(opts.Tooltip{Show: opts.Bool(true), Trigger: "item", Formatter: tips}),
 		charts.WithLegendOpts(opts.Legend{Show: opts.Bool(false)}),
 		charts.WithGridOpts(opts.Grid{Left: "8", Right: "150", Top: "52", Bottom: "36", ContainLabel: opts.Bool(true)}),

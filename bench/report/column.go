@@ -17,7 +17,7 @@ func (s sheet) figures(which []metric) (columns []column) {
 		if !s.has(m) {
 			continue
 		}
-		columns = append(columns, column{m.title, func(l *line) (string, string) { return l.spread(m).show(m.write, m.short) }})
+		columns = append(columns, column{s.title(m), func(l *line) (string, string) { return l.spread(m).show(m.write, m.short) }})
 	}
 	loss := column{"loss", func(l *line) (string, string) { return l.mark(), "" }}
 	return slices.Insert(columns, min(1, len(columns)), loss)
@@ -39,8 +39,23 @@ func (s sheet) comparisons() (columns []column) {
 	return columns
 }
 
+// title is a metric's, with what the memory of each is of.
+func (s sheet) title(m metric) string {
+	if m.key != "memory" {
+		return m.title
+	}
+	for _, l := range s.lines {
+		for _, r := range l.rounds {
+			if r.Memory != nil && r.Memory.Of != "" {
+				return "resident per " + r.Memory.Of
+			}
+		}
+	}
+	return m.title
+}
+
 func (s sheet) ratio(m metric) column {
-	return column{m.title + " ×", func(l *line) (string, string) {
+	return column{s.title(m) + " ×", func(l *line) (string, string) {
 		if l == s.base && l.spread(m).n > 0 {
 			return "1", ""
 		}

@@ -66,7 +66,7 @@ func (r *Report) glance(b *strings.Builder, sheets []sheet) {
 			if i == 0 {
 				name = s.workload.Name
 			}
-			fmt.Fprintf(b, "| %s | %s |", name, m.title)
+			fmt.Fprintf(b, "| %s | %s |", name, s.title(m))
 			for _, l := range s.lines {
 				median, _ := l.spread(m).show(m.write, m.short)
 				if !l.measured.whole() && median != none {

@@ -68,8 +68,8 @@ func TestPageHasCharts(t *testing.T) {
 		"messages/s", "CPU s/M", "latency", // A
 		"CPU s/M", "latency", // G
 		"connects/s", "CPU s/M", // H
-		"resident each",           // I
-		"resident each", "replay", // J
+		"resident per connection with a subscription", // I
+		"resident per retained message", "replay",     // J
 		"CPU s/M", "latency", // overload
 	}, titles)
 	require.Contains(t, options["messages/s"], "250,250  LOST 1.00%")
