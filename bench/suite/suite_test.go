@@ -9,14 +9,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
-
 	"github.com/troupemq/troupe/bench"
 	"github.com/troupemq/troupe/bench/peer"
 	"github.com/troupemq/troupe/bench/report"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // stage has fake brokers, and writes down what happens to them.
 type stage struct {
