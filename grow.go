@@ -93,7 +93,7 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 		Root: t.system.Root(), Loops: t.loops, Attach: t.attach, Clients: &t.clients,
 		Limits: t.broker.limits(), Auth: t.broker.auth,
 		ConnectTimeout: t.broker.config.Limits.ConnectTimeout.Std().Milliseconds(),
-		Counters:       t.counters, Release: t.release, NewClientID: t.newClientID, Log: t.broker.log,
+		Counters:       t.counters, Release: t.release, Slabs: t.slabs, NewClientID: t.newClientID, Log: t.broker.log,
 	}
 	listenerKind := t.system.Kind("listener", resume)
 	connectionsKind := t.system.Kind("connections", stop)

@@ -78,7 +78,8 @@ var (
 type ground struct {
 	loops       []eventloop.Loop
 	attach      func(net.Conn, eventloop.Loop, eventloop.Handler) (eventloop.Stream, error)
-	newClientID func() string // for a Client that brings none
+	newClientID func() string  // for a Client that brings none
+	slabs       *message.Slabs // for what connections read in bulk
 }
 
 // plant begins to bring up the tree of b over its open listeners. Once grown is

@@ -123,7 +123,7 @@ func (b *Broker) Start(ctx context.Context) error {
 	for _, l := range open {
 		b.addrs[l.name] = l.listener.Addr()
 	}
-	b.tree, err = plant(b, ground{loops.Loops(), loops.Attach, newClientID}, open)
+	b.tree, err = plant(b, ground{loops.Loops(), loops.Attach, newClientID, new(message.Slabs)}, open)
 	if err != nil {
 		closeAll(open)
 		_ = loops.Close(ctx)

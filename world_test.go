@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/actors/actortest"
+	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/protocol/packet"
 	core "github.com/troupemq/troupe/protocol/session"
@@ -90,7 +91,7 @@ func newWorld(seed uint64, trace io.Writer) *world {
 	w.tree, err = plant(broker, ground{w.scheduler.Loops(), w.scheduler.Attach, func() string {
 		clientIDs++
 		return fmt.Sprintf("made-up-%d", clientIDs)
-	}}, broker.handed)
+	}, &message.Slabs{Least: 1, Scrub: true}}, broker.handed)
 	if err != nil {
 		panic(err)
 	}

@@ -45,6 +45,7 @@ type Env struct {
 	ConnectTimeout int64 // milliseconds from the accept to the CONNACK
 	Counters       *telemetry.Counters
 	Release        func(*message.Packets) // gives a written buffer back
+	Slabs          *message.Slabs         // for what is read in bulk
 	NewClientID    func() string          // for Clients that bring none
 	Log            *zap.Logger
 }

@@ -36,7 +36,8 @@ func newField(t *testing.T, room int) *field {
 	f := &field{Stage: actortest.NewStage(), t: t, counters: new(telemetry.Counters)}
 	f.registry, f.session = f.Witness(), f.Witness()
 	env := &Env{
-		Root: f.Root, Loops: []eventloop.Loop{f.Loop}, Attach: f.Attach,
+		Slabs: new(message.Slabs),
+		Root:  f.Root, Loops: []eventloop.Loop{f.Loop}, Attach: f.Attach,
 		Clients: &routing.Clients{Registries: []*actor.PID{f.registry.PID}},
 		Limits:  &core.Limits{MaxPacketSize: 1 << 20, MaxQoS: packet.QoS2, RetainAvailable: true},
 		// Long enough not to be met by accident.

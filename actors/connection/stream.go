@@ -98,7 +98,7 @@ func (c *Connection) consume(b []byte) {
 		c.open(b)
 		return
 	}
-	at := 0
+	at, plain := 0, true
 	var broken error
 	for at < len(b) {
 		h, ok, err := packet.ReadHeader(b[at:], c.env.Limits.MaxPacketSize)
@@ -113,9 +113,14 @@ func (c *Connection) consume(b []byte) {
 			c.size = h.FrameSize()
 			break
 		}
+		plain = plain && b[at] == byte(packet.TypePublish)<<4
 		at += h.FrameSize()
 	}
-	if at > 0 {
+	switch {
+	case at == 0:
+	case plain:
+		c.forward(message.NewPlainFrames(c.epoch, b[:at], c.env.Slabs))
+	default:
 		c.forward(message.NewFrames(c.epoch, b[:at]))
 	}
 	if broken != nil {

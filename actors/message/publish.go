@@ -13,7 +13,8 @@ import (
 type Deliver struct {
 	Runs  []*packet.Run
 	Terms *session.Terms
-	Only  bool // it has one receiver, which may give it back
+	Lent  *packet.Slab // what Runs are views of, if each receiver is to release it; may be nil
+	Only  bool         // it has one receiver, which may give it back
 }
 
 // Barrier asks a receiver whose mailbox is deep to answer with [Credit] once

@@ -7,10 +7,11 @@ import (
 
 // Frames carries what one read of the Network Connection brought: whole MQTT
 // Control Packets, back to back. Bytes is immutable from now on, so that runs
-// may keep views of it.
+// may keep views of it; if they are in a slab, the session releases that.
 type Frames struct {
 	Epoch uint64
 	Bytes []byte
+	Lent  *packet.Slab  // what Bytes is a view of, if it is used again; may be nil
 	Room  *session.Room // memory for the session's first Run; may be nil
 }
 
@@ -30,6 +31,18 @@ func NewFrames(epoch uint64, b []byte) *Frames {
 	a := &alone{Frames: Frames{Epoch: epoch}}
 	a.Bytes, a.Room = a.data[:copy(a.data[:], b)], &a.room
 	return &a.Frames
+}
+
+// NewPlainFrames makes the message with a copy of b, which is PUBLISH packets
+// with QoS 0 and no flags alone. Much of that goes into a slab: most of it will
+// be written and forgotten in this turn.
+func NewPlainFrames(epoch uint64, b []byte, slabs *Slabs) *Frames {
+	slab := slabs.Lend(len(b))
+	if slab == nil {
+		return NewFrames(epoch, b)
+	}
+	copy(slab.B, b)
+	return &Frames{Epoch: epoch, Bytes: slab.B, Lent: slab}
 }
 
 // Violation tells a session that what follows the frames sent so far is not

@@ -83,6 +83,7 @@ func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.Reason
 			continue
 		}
 		if run.Retain {
+			run.Lent.Keep()
 			p.tables.root.Send(p.tables.RetainedShard(run.Topic), &message.Retain{Run: run, Now: now})
 			// Read again: the snapshot must not be older than the post.
 			r = p.route(run.Topic, ahead.of(i))
@@ -226,6 +227,7 @@ func (p *Publisher) post(r *route, runs []*packet.Run) {
 		if r.size < routeKept {
 			r = r.detached()
 		}
+		keep(runs)
 		p.jobs = append(p.jobs, job{route: r, runs: runs})
 		if len(p.jobs) == 1 {
 			p.Continue()

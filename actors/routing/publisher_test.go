@@ -1,6 +1,7 @@
 package routing_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -67,6 +68,18 @@ func (f *field) subscribe(r *message.Receiver, qos packet.QoS, filters ...string
 // run is a message of QoS 1.
 func run(topic, payload string) *packet.Run {
 	return packet.NewRun(&packet.Publish{QoS: packet.QoS1, Topic: []byte(topic), Payload: []byte(payload)}, packet.V5)
+}
+
+// lend moves the bytes of a run into a slab, which shows by what it scrubs when
+// somebody reads them for longer than he holds them.
+func lend(r *packet.Run) *packet.Run {
+	slab := (&message.Slabs{Least: 1, Scrub: true}).Lend(len(r.Frames))
+	at := bytes.Index(r.Frames, r.Topic)
+	copy(slab.B, r.Frames)
+	return &packet.Run{
+		Frames: slab.B, Count: r.Count, Version: r.Version, QoS: r.QoS, Retain: r.Retain,
+		Topic: slab.B[at : at+len(r.Topic)], Largest: r.Largest, Slab: cap(slab.B), Lent: slab,
+	}
 }
 
 func (f *field) publish(runs ...*packet.Run) []packet.ReasonCode {
@@ -449,7 +462,9 @@ func TestFanOutInSlices(t *testing.T) {
 	last := f.member()
 	f.subscribe(last.Receiver, packet.QoS1, "b")
 
-	f.publish(run("a", "1"), run("b", "2"), run("a", "3"))
+	first := lend(run("a", "1"))
+	f.publish(first, run("b", "2"), run("a", "3"))
+	first.Lent.Release() // its publisher has read on
 	turns := 0
 	for f.publisher.Busy() {
 		require.True(t, f.publisher.Blocked())
@@ -463,4 +478,23 @@ func TestFanOutInSlices(t *testing.T) {
 		require.Equal(t, []string{"1", "3"}, payloads(t, all[i].Got()))
 	}
 	require.Equal(t, []string{"2"}, payloads(t, last.Got()))
+}
+
+// TestSlabIsReleasedByItsLastReceiver: it comes back when all have handled the
+// message, and not before.
+func TestSlabIsReleasedByItsLastReceiver(t *testing.T) {
+	f := newField(t)
+	a, b := f.member(), f.member()
+	f.subscribe(a.Receiver, packet.QoS1, "a")
+	f.subscribe(b.Receiver, packet.QoS0, "a") // on terms of its own
+	r := lend(run("a", "1"))
+	f.publish(r)
+	r.Lent.Release()
+	forA, forB := one(t, a), one(t, b)
+	require.Equal(t, []string{"1"}, payloads(t, []any{forA}))
+	f.tables.Delivered(forA)
+	require.Equal(t, []string{"1"}, payloads(t, []any{forB}))
+	frames := forB.Runs[0].Frames
+	f.tables.Delivered(forB)
+	require.Equal(t, bytes.Repeat([]byte{0xff}, len(frames)), frames)
 }

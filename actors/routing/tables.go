@@ -96,22 +96,41 @@ func (t *Tables) looked(a *ahead) {
 
 // deliver makes the message for a number of receivers.
 func (t *Tables) deliver(runs []*packet.Run, terms *session.Terms, receivers int) *message.Deliver {
+	lent := lentTo(runs)
+	lent.Hold(receivers)
 	if receivers == 1 {
 		if d, ok := t.delivers.Get().(*message.Deliver); ok {
-			d.Runs, d.Terms = runs, terms
+			d.Runs, d.Terms, d.Lent = runs, terms, lent
 			return d
 		}
 	}
-	return &message.Deliver{Runs: runs, Terms: terms, Only: receivers == 1}
+	return &message.Deliver{Runs: runs, Terms: terms, Lent: lent, Only: receivers == 1}
 }
 
-// Delivered gives a message back that its receiver has handled. It does
-// nothing for one that others still read.
+// Delivered is for a receiver that has handled a message and reads none of it
+// any more, but for runs that were kept: the message and the bytes are used
+// again when no other receiver has them.
 func (t *Tables) Delivered(d *message.Deliver) {
+	d.Lent.Release()
 	if d.Only {
-		d.Runs, d.Terms = nil, nil
+		d.Runs, d.Terms, d.Lent = nil, nil, nil
 		t.delivers.Put(d)
 	}
+}
+
+// lentTo is the slab of runs that came in one read, nil if it is not used again.
+func lentTo(runs []*packet.Run) *packet.Slab {
+	for _, r := range runs {
+		if r.Lent != nil { // others may have been rewritten, and have memory of their own
+			return r.Lent
+		}
+	}
+	return nil
+}
+
+// keep lets runs be read for longer than their receivers take.
+func keep(runs []*packet.Run) {
+	lentTo(runs).Keep()
 }
 
 // Shard returns the number of the shard that holds a Topic Filter.

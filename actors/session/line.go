@@ -30,6 +30,9 @@ func (s *Session) perform(out *core.Output) {
 	taken := 0
 	publish := func(before int) {
 		if before > taken {
+			for _, run := range runs[taken:before] {
+				run.Lent.Keep()
+			}
 			s.line = append(s.line, step{runs: runs[taken:before], wills: out.Wills})
 			taken = before
 		}

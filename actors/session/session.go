@@ -91,9 +91,10 @@ func (s *Session) Receive(ctx actor.Context) {
 	case *message.Frames:
 		if m.Epoch == s.epoch && s.connection != nil {
 			out := s.begin()
-			out.Room = m.Room
+			out.Room, out.Lent = m.Room, m.Lent
 			s.core.Receive(m.Bytes, s.env.Loop.Now(), out)
 			s.apply()
+			m.Lent.Release()
 		}
 	case *message.Deliver:
 		s.deliver(m)

@@ -22,6 +22,7 @@ type Run struct {
 	Topic     []byte // view into Frames
 	Largest   int    // bytes of the largest frame
 	Slab      int    // bytes of the buffer that Frames is a view of: what keeping it pins
+	Lent      *Slab  // that buffer, if it is used again: who keeps the Run says so by its Keep; nil otherwise
 
 	derived atomic.Pointer[derived]
 }

@@ -17,7 +17,7 @@ func (r *Run) Each() iter.Seq[*Run] {
 			l := LayoutOf(rest, r.Version)
 			one := &Run{
 				Frames: rest[:l.Size:l.Size], Count: 1, Version: r.Version, QoS: r.QoS, Retain: r.Retain,
-				Topic: rest[l.Topic:l.TopicEnd], Largest: l.Size, Slab: r.Slab,
+				Topic: rest[l.Topic:l.TopicEnd], Largest: l.Size, Slab: r.Slab, Lent: r.Lent,
 			}
 			if !yield(one) {
 				return

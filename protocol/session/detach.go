@@ -118,6 +118,6 @@ func part(r *packet.Run, offset, n int) *packet.Run {
 	name := offset + header + 2
 	return &packet.Run{
 		Frames: r.Frames[offset:end:end], Count: n, Version: r.Version, QoS: r.QoS, Retain: r.Retain,
-		Topic: r.Frames[name : name+len(r.Topic)], Largest: largest, Slab: r.Slab,
+		Topic: r.Frames[name : name+len(r.Topic)], Largest: largest, Slab: r.Slab, Lent: r.Lent,
 	}
 }

@@ -17,6 +17,7 @@ type Output struct {
 	Wills        bool                 // what is in Publish is the Session's own and not its Client's, who would send it again
 	Ended        bool                 // the Session is over: forget it
 	Room         *Room                // memory that the caller has for the first of Publish; may be nil
+	Lent         *packet.Slab         // what the frames given to Receive are views of, if that is used again; may be nil
 	Counts       Counts
 }
 

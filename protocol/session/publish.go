@@ -43,7 +43,7 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 		*run = packet.Run{
 			Frames: frame, Count: 1, Version: s.version, QoS: p.QoS, Retain: p.Retain,
 			HasExpiry: p.HasMessageExpiry, Expiry: p.MessageExpiry,
-			Topic: p.Topic, Largest: size, Slab: cap(b),
+			Topic: p.Topic, Largest: size, Slab: cap(b), Lent: out.Lent,
 		}
 		if !p.Retain && !p.HasMessageExpiry {
 			s.extend(run, b, out)
@@ -54,6 +54,7 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 		run.Deadline = now + int64(run.Expiry)*1000
 	}
 	if run.QoS > packet.QoS0 {
+		run.Lent.Keep()
 		s.in.push(routing{run: run})
 	}
 	return size

@@ -186,6 +186,7 @@ func (s *Session) enqueueQoS0(r *packet.Run, t *Terms, now int64, out *Output) {
 }
 
 func (s *Session) wait(q *queue, e queued, now int64) {
+	e.run.Lent.Keep()
 	s.order++
 	e.order = s.order
 	q.push(e)

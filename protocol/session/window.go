@@ -91,6 +91,7 @@ func (w *window) push(run *packet.Run, terms *Terms, offset uint32, qos packet.Q
 	if qos == packet.QoS2 {
 		next = pubrec
 	}
+	run.Lent.Keep()
 	*w.at(w.tail) = flight{run: run, terms: terms, at: at, offset: offset, step: next, flags: flagSent}
 	w.tail++
 	if w.resend == w.tail-1 {
