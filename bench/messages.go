@@ -40,13 +40,14 @@ func (r *run) messages(ctx context.Context) error {
 	}
 	var clients sync.WaitGroup
 	var closing atomic.Bool // an end of a connection is no failure any more
-	defer func() {
+	end := sync.OnceFunc(func() {
 		closing.Store(true)
 		for _, t := range all {
 			t.close()
 		}
 		clients.Wait()
-	}()
+	})
+	defer end()
 	if err := r.connectAll(ctx, all); err != nil {
 		return err
 	}
@@ -58,6 +59,7 @@ func (r *run) messages(ctx context.Context) error {
 	if l := all[0].latencies; l != nil {
 		l.from, l.to = int64(r.workload.WarmUp), int64(r.workload.WarmUp+r.workload.Duration)
 	}
+	var writing atomic.Int64 // who may still publish
 	run := func(id string, do func() error) {
 		clients.Go(func() {
 			if err := do(); err != nil && !closing.Load() {
@@ -72,11 +74,13 @@ func (r *run) messages(ctx context.Context) error {
 		for _, p := range t.publishers {
 			run(p.client.ID, p.answer)
 			if t.Loop == Closed {
-				run(p.client.ID, p.closed)
+				writing.Add(1)
+				run(p.client.ID, func() error { defer writing.Add(-1); return p.closed() })
 			}
 		}
 		if t.Loop == Open {
-			run(t.Name+"'s publishers", t.pace)
+			writing.Add(1)
+			run(t.Name+"'s publishers", func() error { defer writing.Add(-1); return t.pace() })
 		}
 	}
 	rates, err := r.measure(ctx, c, all)
@@ -84,9 +88,10 @@ func (r *run) messages(ctx context.Context) error {
 		t.stop()
 	}
 	if err == nil {
-		err = r.drain(ctx, all)
+		err = r.drain(ctx, all, &writing)
 	}
 	r.notePeak()
+	end() // nobody counts any more
 	for i, t := range all {
 		d := t.delivery()
 		d.Rate = rates[i]
@@ -127,7 +132,16 @@ func (r *run) connectAll(ctx context.Context, all []*traffic) error {
 // measure waits for the warm-up and for what is counted, and returns the copies per second of each traffic.
 func (r *run) measure(ctx context.Context, c clock, all []*traffic) (rates []float64, err error) {
 	rates = make([]float64, len(all))
-	if err := r.during(ctx, Warming, c, 0, r.workload.WarmUp, all); err != nil {
+	look := func() (copies int64) {
+		for _, t := range all {
+			copies += t.arrived()
+			for _, p := range t.publishers {
+				p.oversee()
+			}
+		}
+		return copies
+	}
+	if err := r.watch(ctx, Warming, c, 0, r.workload.WarmUp, look); err != nil {
 		return rates, err
 	}
 	r.resetPeak()
@@ -139,7 +153,7 @@ func (r *run) measure(ctx context.Context, c clock, all []*traffic) (rates []flo
 	if err != nil {
 		return rates, err
 	}
-	err = r.during(ctx, Measuring, c, r.workload.WarmUp, r.workload.Duration, all)
+	err = r.watch(ctx, Measuring, c, r.workload.WarmUp, r.workload.Duration, look)
 	r.result.Took = time.Since(began)
 	copies := int64(0)
 	for i, t := range all {
@@ -148,32 +162,6 @@ func (r *run) measure(ctx context.Context, c clock, all []*traffic) (rates []flo
 		rates[i] = float64(n) / r.result.Took.Seconds()
 	}
 	return rates, errors.Join(err, r.account(used, copies))
-}
-
-// during lets a phase pass that begins at from, looks after the publishers meanwhile, and reports.
-func (r *run) during(ctx context.Context, phase string, c clock, from, length time.Duration, all []*traffic) error {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	end := time.NewTimer(c.until(int64(from + length)))
-	defer end.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-end.C:
-			return nil
-		case <-tick.C:
-		}
-		copies := int64(0)
-		for _, t := range all {
-			copies += t.arrived()
-			for _, p := range t.publishers {
-				p.oversee()
-			}
-		}
-		r.samplePeak()
-		r.show(phase, c.now()-int64(from), int64(length), copies)
-	}
 }
 
 // oversee has the publisher go on that has waited for long without a sign of what it waits for: the broker has dropped it.
@@ -189,14 +177,14 @@ func (p *publisher) oversee() {
 	}
 }
 
-// drain waits for what is still on the way.
-func (r *run) drain(ctx context.Context, all []*traffic) error {
+// drain waits until nobody is writing and nothing is on the way any more.
+func (r *run) drain(ctx context.Context, all []*traffic, writing *atomic.Int64) error {
 	const often = 5 * time.Millisecond
 	began := time.Now()
 	var last int64
 	since := began
 	for n := 0; ; n++ {
-		owed, signs, missing := false, int64(0), int64(0)
+		owed, signs, missing := writing.Load() > 0, int64(0), int64(0)
 		for _, t := range all {
 			d := t.delivery()
 			owed = owed || d.Lost > 0 || d.Unacknowledged > 0

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"encoding/binary"
 	"math"
 	"sync/atomic"
 	"time"
@@ -263,9 +262,3 @@ type clock struct{ began time.Time }
 
 func (c clock) now() int64                  { return int64(time.Since(c.began)) }
 func (c clock) until(t int64) time.Duration { return time.Duration(t - c.now()) }
-
-// stampOf reads the payload's stamp.
-func stampOf(payload []byte) (flow uint32, number uint64, due int64) {
-	_ = payload[client.Stamp-1]
-	return binary.BigEndian.Uint32(payload), binary.BigEndian.Uint64(payload[8:]), int64(binary.BigEndian.Uint64(payload[16:]))
-}

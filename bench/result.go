@@ -73,13 +73,15 @@ type Memory struct {
 // Churn is how fast connections were made and closed.
 type Churn struct {
 	Count     int64   `json:"count"`
-	Failed    int64   `json:"failed"`
+	Failed    int64   `json:"failed"` // or, of those that should stay, were gone
 	PerSecond float64 `json:"per_second"`
 }
 
-// Replay is how Retained Messages came to a new subscriber to `#`.
+// Replay is how Retained Messages came to a new subscriber to `#`, or queued ones to Clients that came back.
 type Replay struct {
-	Expected int64         `json:"expected"`
-	Received int64         `json:"received"`
-	Took     time.Duration `json:"took"` // from SUBSCRIBE to the last
+	Expected   int64         `json:"expected"`
+	Received   int64         `json:"received"` // each counted once
+	Duplicated int64         `json:"duplicated,omitempty"`
+	Reordered  int64         `json:"reordered,omitempty"`
+	Took       time.Duration `json:"took"` // from SUBSCRIBE, or the first CONNECT, to the last
 }

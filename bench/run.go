@@ -52,8 +52,9 @@ type run struct {
 	heap      int64
 	result    Result
 	cancel    context.CancelCauseFunc
-	peak      int64 // of the broker's resident memory
-	sampled   bool  // by us, since the kernel's own cannot be reset
+	peak      int64           // of the broker's resident memory
+	sampled   bool            // by us, since the kernel's own cannot be reset
+	enough    <-chan struct{} // ends warm-up and counted span before their time; nil: never
 	lastDone  int64
 	lastShown time.Time
 }
@@ -71,9 +72,6 @@ func Run(ctx context.Context, w Workload, t Target, opts ...Option) (Result, err
 	if err := w.Validate(); err != nil {
 		return r.result, err
 	}
-	if w.Kind != Messages {
-		return r.result, fmt.Errorf("workload %s: kind %s is not there yet", w.Name, w.Kind)
-	}
 	var err error
 	if r.endpoint, err = client.ParseEndpoint(t.URI); err != nil {
 		return r.result, err
@@ -85,6 +83,9 @@ func Run(ctx context.Context, w Workload, t Target, opts ...Option) (Result, err
 		if _, err := process.Used(t.PID); err != nil {
 			return r.result, fmt.Errorf("what the broker uses: %w", err)
 		}
+	}
+	if t.PID == 0 && (w.Kind == Idle || w.Kind == Queued) {
+		return r.result, fmt.Errorf("workload %s asks for the broker's memory: its process must be known (Target.PID)", w.Name)
 	}
 	r.sources = r.workload.sources(r.endpoint)
 	if r.heap > 0 {
@@ -98,7 +99,18 @@ func Run(ctx context.Context, w Workload, t Target, opts ...Option) (Result, err
 	outer := ctx
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	defer r.cancel(nil)
-	err = r.messages(ctx)
+	switch w.Kind {
+	case Messages:
+		err = r.messages(ctx)
+	case Connects:
+		err = r.connects(ctx)
+	case Idle:
+		err = r.idle(ctx)
+	case Retained:
+		err = r.retained(ctx)
+	case Queued:
+		err = r.queued(ctx)
+	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // it is what the others are the consequence of
 	}
@@ -172,4 +184,26 @@ func (r *run) show(phase string, done, of, counted int64) {
 	}
 	r.lastShown, r.lastDone = now, counted
 	r.report(p)
+}
+
+// watch lets a phase pass that begins at from, and reports the growth of counted.
+func (r *run) watch(ctx context.Context, phase string, c clock, from, length time.Duration, counted func() int64) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	end := time.NewTimer(c.until(int64(from + length)))
+	defer end.Stop()
+	r.show(phase, 0, int64(length), counted())
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-end.C:
+			return nil
+		case <-r.enough:
+			return nil
+		case <-tick.C:
+		}
+		r.samplePeak()
+		r.show(phase, c.now()-int64(from), int64(length), counted())
+	}
 }

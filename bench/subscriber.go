@@ -138,7 +138,7 @@ func (s *subscriber) publish(frame []byte, head int, now int64) {
 	} else if t.Payload < client.Stamp {
 		owner = s.unstamped(frame, head)
 	} else {
-		flow, number, due := stampOf(frame[len(frame)-t.Payload:])
+		flow, number, due := client.ReadStamp(frame[len(frame)-t.Payload:])
 		if flow != b.flow || b.sequence == nil {
 			s.turn(flow)
 		}

@@ -114,7 +114,15 @@ func (t *traffic) connect(n int, dial func(client.Options) (*client.Client, erro
 	if err != nil {
 		return err
 	}
-	t.publishers[i] = newPublisher(t, c, i)
+	p := newPublisher(t, c, i)
+	t.publishers[i] = p
+	if t.PublishQoS > c.MaximumQoS {
+		return fmt.Errorf("%s: the broker takes QoS %d at most, and the workload wants %d", c.ID, c.MaximumQoS, t.PublishQoS)
+	}
+	if size := p.burst.Largest(); size > c.MaximumPacketSize {
+		return fmt.Errorf("%s: the broker takes packets of %d bytes at most, and those of the workload have %d",
+			c.ID, c.MaximumPacketSize, size)
+	}
 	return nil
 }
 

@@ -9,6 +9,20 @@ import (
 // Stamp is what a payload begins with, in bytes: flow (4), nothing (4), sequence number (8), time (8).
 const Stamp = 24
 
+// PutStamp writes the beginning of a payload of at least Stamp bytes.
+func PutStamp(payload []byte, flow uint32, number uint64, time int64) {
+	_ = payload[Stamp-1]
+	binary.BigEndian.PutUint32(payload, flow)
+	binary.BigEndian.PutUint64(payload[8:], number)
+	binary.BigEndian.PutUint64(payload[16:], uint64(time))
+}
+
+// ReadStamp reads the beginning of a payload of at least Stamp bytes.
+func ReadStamp(payload []byte) (flow uint32, number uint64, time int64) {
+	_ = payload[Stamp-1]
+	return binary.BigEndian.Uint32(payload), binary.BigEndian.Uint64(payload[8:]), int64(binary.BigEndian.Uint64(payload[16:]))
+}
+
 // burstBytes bounds the ready-made packets of a small number of Topic Names.
 const burstBytes = 256 << 10
 
@@ -56,8 +70,14 @@ func NewBurst(v packet.Version, qos packet.QoS, topics []string, first uint32, p
 	return b
 }
 
-// Sent is the number of messages taken so far.
-func (b *Burst) Sent() int64 { return int64(b.sent) }
+// Largest is the size of the largest packet.
+func (b *Burst) Largest() int {
+	size := 0
+	for i := range len(b.frames) - 1 {
+		size = max(size, b.frames[i+1].start-b.frames[i].start)
+	}
+	return size
+}
 
 // Take returns the packets of the next messages, up to n of them, ready to be written, and how many they are. The bytes are
 // used again by the next Take.

@@ -43,11 +43,15 @@ type Client struct {
 	SessionPresent bool
 	// ReceiveMaximum is how many messages of QoS 1 and 2 the broker takes before it has acknowledged one.
 	ReceiveMaximum int
+	// MaximumPacketSize is what the broker takes, in bytes, and MaximumQoS with what QoS, as far as it tells (MQTT 5).
+	MaximumPacketSize int
+	MaximumQoS        packet.QoS
 
 	conn     net.Conn
 	readSize int
 	buffer   []byte // what has been read and not been consumed is buffer[from:to]
 	from, to int
+	shown    int // where what Read has returned ends
 }
 
 // Dial connects. Errors name the target.
@@ -61,7 +65,8 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	if o.ReadSize == 0 {
 		o.ReadSize = readSize
 	}
-	c := &Client{ID: o.ID, Version: o.Version, conn: conn, readSize: o.ReadSize, ReceiveMaximum: 65535}
+	c := &Client{ID: o.ID, Version: o.Version, conn: conn, readSize: o.ReadSize, ReceiveMaximum: 65535,
+		MaximumPacketSize: 268_435_460, MaximumQoS: packet.QoS2}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	err = c.connect(o)
 	if !stop() && err == nil {
@@ -106,6 +111,12 @@ func (c *Client) connect(o Options) error {
 	c.SessionPresent = ack.SessionPresent
 	if ack.ReceiveMaximum > 0 {
 		c.ReceiveMaximum = int(ack.ReceiveMaximum)
+	}
+	if ack.MaximumPacketSize > 0 {
+		c.MaximumPacketSize = int(ack.MaximumPacketSize)
+	}
+	if ack.HasMaximumQoS {
+		c.MaximumQoS = ack.MaximumQoS
 	}
 	c.release()
 	return nil
@@ -156,6 +167,22 @@ func (c *Client) Granted(frame []byte, qos packet.QoS) error {
 		if code < packet.ReasonCode(qos) {
 			return fmt.Errorf("%s: SUBSCRIBE asked for QoS %d and got QoS %d", c.ID, qos, code)
 		}
+	}
+	return nil
+}
+
+// Ping waits for the answer to PINGREQ. It must not be called while another goroutine reads.
+func (c *Client) Ping() error {
+	if _, err := c.conn.Write((&packet.Pingreq{}).Append(nil, c.Version)); err != nil {
+		return fmt.Errorf("%s: PINGREQ: %w", c.ID, err)
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
+	frame, err := c.Frame()
+	if err != nil {
+		return fmt.Errorf("%s: PINGREQ: %w", c.ID, err)
+	}
+	if packet.Type(frame[0]>>4) != packet.TypePingresp {
+		return fmt.Errorf("%s: %w", c.ID, unexpected(frame, c.Version, "PINGRESP"))
 	}
 	return nil
 }

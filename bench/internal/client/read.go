@@ -8,16 +8,24 @@ import (
 // errLength is a Remaining Length of more than four bytes.
 var errLength = errors.New("malformed packet: Remaining Length of more than four bytes")
 
-// Read waits until something has come and returns all that is there and was not consumed, a view until the next Read. It
-// begins at the border of a packet, and may end anywhere.
+// Read returns all that has come and was not consumed, a view until the next Read; if that is what the last Read returned, it
+// waits for more. It begins at the border of a packet, and may end anywhere.
 func (c *Client) Read() ([]byte, error) {
-	if c.from == c.to {
-		c.from, c.to = 0, 0
+	if c.shown == c.to {
+		if err := c.fill(); err != nil {
+			return nil, err
+		}
 	}
+	c.shown = c.to
+	return c.buffer[c.from:c.to], nil
+}
+
+// fill waits for more.
+func (c *Client) fill() error {
 	if c.buffer == nil {
 		c.buffer = make([]byte, c.readSize)
 	}
-	if free := len(c.buffer) - c.to; c.from > 0 && free < len(c.buffer)/2 {
+	if free := len(c.buffer) - c.to; c.from == c.to || c.from > 0 && free < len(c.buffer)/2 {
 		c.to = copy(c.buffer, c.buffer[c.from:c.to])
 		c.from = 0
 	}
@@ -26,19 +34,20 @@ func (c *Client) Read() ([]byte, error) {
 	}
 	n, err := c.conn.Read(c.buffer[c.to:])
 	c.to += n
+	c.shown = c.to - n
 	if n > 0 {
-		return c.buffer[c.from:c.to], nil
+		return nil
 	}
 	if err == nil {
 		err = io.ErrNoProgress
 	}
-	return nil, closed(err)
+	return closed(err)
 }
 
 // Consume says that the first n bytes of the last Read are done with.
 func (c *Client) Consume(n int) { c.from += n }
 
-// Frame returns the next packet, a view until the next Read.
+// Frame returns the next packet, a view until the next Read or Frame.
 func (c *Client) Frame() ([]byte, error) {
 	for {
 		b := c.buffer[c.from:c.to]
@@ -50,7 +59,7 @@ func (c *Client) Frame() ([]byte, error) {
 			c.Consume(n)
 			return b[:n], nil
 		}
-		if _, err := c.Read(); err != nil {
+		if err := c.fill(); err != nil {
 			return nil, err
 		}
 	}
@@ -59,7 +68,7 @@ func (c *Client) Frame() ([]byte, error) {
 // release gives an empty buffer back, for a Client that may be silent for long.
 func (c *Client) release() {
 	if c.from == c.to {
-		c.buffer, c.from, c.to = nil, 0, 0
+		c.buffer, c.from, c.to, c.shown = nil, 0, 0, 0
 	}
 }
 
