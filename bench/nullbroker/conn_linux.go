@@ -82,19 +82,10 @@ func (lp *loop) read(c *conn) {
 	}
 }
 
-// hold keeps what is the beginning of a frame.
+// hold keeps what is the beginning of a frame. Who sends a big frame will send another: its buffer stays.
 func (c *conn) hold(rest []byte) {
-	if len(rest) == 0 {
-		if cap(c.held) > heldSmall {
-			c.held = nil
-		}
-		c.held = c.held[:0]
-		return
-	}
-	size, _ := frameSize(rest)
-	if size > heldSmall && cap(c.held) < size {
-		c.held = append(make([]byte, 0, size), rest...)
-		return
+	if size, _ := frameSize(rest); size > heldSmall && cap(c.held) < size {
+		c.held = make([]byte, 0, size)
 	}
 	c.held = append(c.held[:0], rest...)
 }
