@@ -86,6 +86,9 @@ func (w *Witness) Post(m any) (waiting int) {
 	return w.Deep
 }
 
+// Warm implements message.Mailbox.
+func (w *Witness) Warm() {}
+
 // UserMessageCount implements message.Mailbox.
 func (w *Witness) UserMessageCount() int { return w.Deep }
 

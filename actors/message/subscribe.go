@@ -18,6 +18,9 @@ type Mailbox interface {
 	Post(message any) (waiting int)
 	// UserMessageCount tells how many messages wait.
 	UserMessageCount() int
+	// Warm reads what a Post will need and does nothing with it. Who is about to
+	// post into many mailboxes lets the processor fetch them side by side.
+	Warm()
 }
 
 // Receiver is what the topic index holds of one subscriber. The subscriber

@@ -60,11 +60,17 @@ func (a *ahead) look(p *Publisher, runs []*packet.Run, from int) {
 // touch reads what the next steps will need of the receivers, all at once.
 func (a *ahead) touch() {
 	found := a.found[:a.to-a.from]
+	var receivers [aheadMost]*message.Receiver
 	for i := range found {
 		if sets := found[i].matches.Sets; len(sets) > 0 {
-			if _, sub := sets[0].First(); sub.Receiver != nil {
-				a.warm += sub.Receiver.ID
-			}
+			_, sub := sets[0].First()
+			receivers[i] = sub.Receiver
+			a.warm += sub.Receiver.ID
+		}
+	}
+	for _, r := range receivers {
+		if r != nil {
+			r.Mailbox.Warm()
 		}
 	}
 }

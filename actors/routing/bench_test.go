@@ -22,6 +22,7 @@ func (sink) SendSystemMessage(*actor.PID, any) {}
 func (sink) Stop(*actor.PID)                   {}
 func (sink) UserMessageCount() int             { return 0 }
 func (sink) Post(any) int                      { return 0 }
+func (sink) Warm()                             {}
 
 // benchTables has filters numbered from 0, spread over clients; filter says
 // what the i-th is.

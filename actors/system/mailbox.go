@@ -59,6 +59,9 @@ func (c *cell) SendUserMessage(_ *actor.PID, message any) { c.post(message) }
 // remembers, which is not in the processor's cache where one publisher writes to thousands, and taking the lock a second time.
 func (m *Mailbox) Post(message any) (waiting int) { return m.cell().post(message) }
 
+// Warm reads the part that Post begins with.
+func (m *Mailbox) Warm() { m.attention.Load() }
+
 // cell is the actor whose mailbox this is. A Mailbox is never anything but the part of a cell.
 func (m *Mailbox) cell() *cell {
 	return (*cell)(unsafe.Add(unsafe.Pointer(m), -int(unsafe.Offsetof(cell{}.Mailbox))))
