@@ -42,6 +42,18 @@ func (l *loop) Schedule(t eventloop.Task) {
 	l.scheduler.overtake()
 }
 
+// Flooded implements eventloop.Loop: every now and then there is a flood.
+func (l *loop) Flooded() bool {
+	l.own("Flooded")
+	return l.scheduler.rng.IntN(2) == 0
+}
+
+// Later implements eventloop.Loop.
+func (l *loop) Later(t eventloop.Task) {
+	l.own("Later")
+	l.Schedule(t)
+}
+
 // Now implements eventloop.Loop.
 func (l *loop) Now() int64 {
 	l.scheduler.overtake()

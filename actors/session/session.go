@@ -24,6 +24,9 @@ import (
 // the middle of a drain.
 const flushAt = 64 << 10
 
+// holdMost is the number of bytes from which output is worth a write of its own also while the loop is flooded.
+const holdMost = 4 << 10
+
 // State is what outlives a failure of the session's actor: the Session of the
 // protocol, its place in the topic index, and what the shards have not
 // confirmed. Whoever spawns the actor makes it and keeps it for restarts.
@@ -69,6 +72,7 @@ type Session struct {
 	armed      int64 // Unix ms the timer is set to, 0: not
 
 	paused      bool // the connection was told not to read
+	held        bool // what was written waits for the loop's word
 	draining    bool // say good-bye as soon as nothing waits
 	overflowing bool // the queue drops, and that was logged
 	ended       bool
@@ -99,7 +103,9 @@ func (s *Session) Receive(ctx actor.Context) {
 	case *message.Deliver:
 		s.deliver(m)
 	case system.Drained:
-		s.flush()
+		if !s.hold() {
+			s.flush()
+		}
 		s.more()
 		s.leave()
 	case *message.Barrier:
@@ -143,6 +149,8 @@ func (s *Session) Receive(ctx actor.Context) {
 		}
 	case tick:
 		s.tick()
+	case late:
+		s.held = false // what was held goes with the Drained that follows
 	case *message.End:
 		s.end(m.Code)
 	case *message.Drain:
@@ -257,6 +265,28 @@ func (s *Session) flush() {
 	}
 	s.packets = nil
 }
+
+// hold keeps back what was written, if it is little and the loop is being flooded: more will come before the loop has looked at
+// everybody who floods it, and one write for all of it costs as much as one for this. Who is told something out of turn is not kept waiting.
+func (s *Session) hold() bool {
+	if s.packets == nil || s.connection == nil || len(s.packets.B) >= holdMost || !s.env.Loop.Flooded() {
+		return false
+	}
+	if !s.held {
+		s.held = true
+		s.env.Loop.Later((*holding)(s))
+	}
+	return true
+}
+
+// holding is a Session that holds back what it has written, as a Task of its loop.
+type holding Session
+
+// late ends the holding back.
+type late struct{}
+
+// Run implements eventloop.Task.
+func (h *holding) Run() { h.env.Root.Send(h.self, late{}) }
 
 // leave says good-bye when the instance drains and nothing waits any more.
 func (s *Session) leave() {

@@ -40,6 +40,12 @@ type Loop interface {
 	// Schedule gives t a turn. From any goroutine; it wakes the loop only if it sleeps. The same Task must not be scheduled a second time
 	// before it has begun to run. Once the loop has ended the Task is dropped.
 	Schedule(t Task)
+	// Flooded tells whether this turn is for sockets that have more than they may read, so that what they bring to others comes in many
+	// pieces soon after one another. On the loop only.
+	Flooded() bool
+	// Later gives t a turn once those sockets were read, a few turns from now at most: for what gets cheaper when more has gathered. As with
+	// Schedule, the same Task must not be put off a second time before it has begun to run. On the loop only, when Flooded.
+	Later(t Task)
 	// Now is the time in Unix milliseconds as the loop read it at the start of the turn. It never goes back.
 	Now() int64
 	// Start arms t to fire at the Unix millisecond `at` or soon after, never before it; an armed timer is moved. On the loop only.

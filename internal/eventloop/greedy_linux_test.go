@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
 )
 
@@ -117,4 +118,46 @@ func TestReadingTellsWhoIsGreedy(t *testing.T) {
 		require.False(t, e.Stream.(*socket).greedy, "the last read left nothing")
 		e.Interest(false, false)
 	})
+}
+
+// TestLaterIsWhenTheFloodIsThrough has six sockets that flood a loop, and what
+// they bring to others is put off.
+func TestLaterIsWhenTheFloodIsThrough(t *testing.T) {
+	l, err := newLoop(newClock(), zap.NewNop()) // the test takes its turns
+	require.NoError(t, err)
+	t.Cleanup(l.poller.close)
+	g := &Group{loops: []*loop{l}}
+	c := newCrowd(t, g, 6)
+	for i := range c.ends {
+		c.socket(i).greedy = true
+	}
+	ran, put := 0, 0
+	later := &task{func() { ran++ }}
+	putOff := &task{func() {
+		require.True(t, l.Flooded())
+		l.Later(later)
+		put++
+	}}
+	require.False(t, l.Flooded())
+	c.report(0, 1, 2, 3, 4, 5)
+	l.Schedule(putOff)
+	l.flood()
+	require.Equal(t, []int{0, 1, 2, 3}, c.told)
+	require.Equal(t, 1, put)
+	l.flood()
+	require.Equal(t, []int{0, 1, 2, 3, 4, 5}, c.told)
+	require.Zero(t, ran)
+	require.False(t, l.idle(), "the loop must not sleep over what was put off")
+	l.flood()
+	require.Equal(t, 1, ran, "all were read")
+	require.True(t, l.idle())
+
+	l.Schedule(putOff)
+	for wave := range wavesMost { // they do not stop
+		require.Equal(t, 1, ran, "wave %d", wave)
+		c.report(0, 1, 2, 3, 4, 5)
+		l.flood()
+	}
+	require.Equal(t, 2, ran, "nothing waits for the end of an endless flood")
+	require.False(t, l.Flooded())
 }

@@ -17,6 +17,10 @@ const (
 	budgetTurn = 1 << 20
 	budgetLow  = 8 << 10
 	budgetHigh = ScratchSize
+
+	// What is put off while a flood is read waits for so many turns at most, and so many tasks do.
+	wavesMost = 4
+	lateMost  = 4096
 )
 
 // clock is what time it is in Unix milliseconds. It starts with the wall clock and goes on with the monotonic one, so that a step of the
@@ -60,6 +64,9 @@ type loop struct {
 	scratch []byte
 	budget  int
 	poller  *poller
+	flooded bool   // the greedy ones are being served
+	late    []Task // put off until they are through
+	waves   int    // turns since the first of them
 }
 
 func newLoop(c *clock, log *zap.Logger) (*loop, error) {
@@ -114,11 +121,36 @@ func (l *loop) turn() (more bool) {
 	l.poller.dispatch(l)
 	l.wheel.Advance(l.now.Load())
 	l.work()
-	if l.poller.greedy.dispatch(l) {
-		l.work()
-	}
+	l.flood()
 	return !l.over()
 }
+
+// flood serves those that are greedy. What was put off meanwhile runs when they are through, and once in a while.
+func (l *loop) flood() {
+	flooded := l.poller.greedy.dispatch(l)
+	if flooded {
+		l.flooded = true
+		l.work()
+		l.flooded = false
+	}
+	if len(l.late) == 0 {
+		return
+	}
+	if l.waves++; !flooded || l.waves >= wavesMost {
+		l.mu.Lock()
+		l.queue = append(l.queue, l.late...)
+		l.mu.Unlock()
+		clear(l.late)
+		l.late, l.waves = l.late[:0], 0
+		l.work()
+	}
+}
+
+// Flooded implements Loop. When very many wait it is better to go on at once.
+func (l *loop) Flooded() bool { return l.flooded && len(l.late) < lateMost }
+
+// Later implements Loop.
+func (l *loop) Later(t Task) { l.late = append(l.late, t) }
 
 // work runs what is scheduled, and what that schedules.
 func (l *loop) work() {
@@ -148,7 +180,7 @@ func (l *loop) poll() {
 func (l *loop) idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.queue) == 0 && !l.closing && l.poller.greedy.empty()
+	return len(l.queue) == 0 && len(l.late) == 0 && !l.closing && l.poller.greedy.empty()
 }
 
 // take makes the queue the next batch. Invariant: the batch before has been drained.
@@ -174,7 +206,7 @@ func (l *loop) drain() {
 func (l *loop) over() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closing && (len(l.queue) == 0 || l.abort.Load()) {
+	if l.closing && (len(l.queue) == 0 && len(l.late) == 0 || l.abort.Load()) {
 		l.ended = true
 		l.queue = nil
 	}
