@@ -48,7 +48,7 @@ ends it at once, with exit code 3.`,
 // serve runs one instance until a signal ends it. It prints to out where it
 // listens and where it keeps data.
 func serve(ctx context.Context, config configs.Config, log *zap.Logger, out io.Writer) error {
-	defer raiseHeapFloor()()
+	defer fitCollector(log)()
 	// Before the start, so that no signal finds the default behaviour.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
