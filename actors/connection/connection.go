@@ -10,6 +10,8 @@ package connection
 
 import (
 	"net"
+	"slices"
+	"sync"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
@@ -48,6 +50,8 @@ type Env struct {
 	Slabs          *message.Slabs         // for what is read in bulk
 	NewClientID    func() string          // for Clients that bring none
 	Log            *zap.Logger
+
+	openings sync.Pool // of *opening
 }
 
 // Listener is what a connection knows of the listener it came through.
@@ -56,32 +60,23 @@ type Listener struct {
 	AllowAnonymous bool
 }
 
-// Connection is the actor.
+// Connection is the actor: 128 bytes. What it needs to begin and what it needs
+// while it is busy is apart, and not there while it is idle.
 type Connection struct {
-	env      *Env
-	listener *Listener
-	loop     eventloop.Loop
-	mailbox  *system.Mailbox
-	self     *actor.PID
-
-	accepted net.Conn // until Started
-	stream   eventloop.Stream
-	address  string
+	env     *Env
+	mailbox *system.Mailbox
+	stream  eventloop.Stream // nil until Started
+	timer   eventloop.Timer  // for CONNECT, for the Keep Alive, for lingering
+	heard   int64            // Unix ms of the Client's last packet
 
 	opening *opening // nil once a session serves the connection
 	session *actor.PID
-	epoch   uint64
+	partial *partial // once there was one
+	output  *output  // nil while nothing waits
 
-	partial []byte // the beginning of a packet whose rest has not come
-	size    int    // of that packet in bytes, 0: not known
-
-	out      []*message.Packets // handed over, not written
-	written  int                // bytes of out[0]
-	outBytes int
-
-	keepAlive int64 // milliseconds the Client may be silent, 0: for ever
-	heard     int64 // Unix ms of its last packet
-	timer     *eventloop.Timer
+	epoch     uint32
+	loop      uint16 // its number
+	keepAlive uint16 // seconds, 0: the Client may be silent for ever
 
 	held    bool // the session took the credit to read
 	closing bool // write what is left, then close
@@ -90,10 +85,31 @@ type Connection struct {
 	closed  bool
 }
 
+// partial is the beginning of a packet whose rest has not come.
+type partial struct {
+	bytes []byte
+	size  int // of the packet in bytes, 0: not known
+}
+
+// output is what was handed over and is not written.
+type output struct {
+	queue   []*message.Packets // never empty
+	written int                // bytes of the first
+	bytes   int                // of all that are not written
+}
+
 // New makes the actor for an accepted connection. mailbox is its own.
 func New(env *Env, listener *Listener, loop eventloop.Loop, mailbox *system.Mailbox, conn net.Conn) *Connection {
-	return &Connection{env: env, listener: listener, loop: loop, mailbox: mailbox, accepted: conn}
+	o := env.takeOpening()
+	o.listener, o.accepted = listener, conn
+	return &Connection{env: env, loop: uint16(slices.Index(env.Loops, loop)), mailbox: mailbox, opening: o}
 }
+
+// on is the loop that it runs on.
+func (c *Connection) on() eventloop.Loop { return c.env.Loops[c.loop] }
+
+// silence is how long the Client may be silent, in milliseconds [MQTT-3.1.2-22].
+func (c *Connection) silence() int64 { return int64(c.keepAlive) * 1500 }
 
 type timeout struct{}
 
@@ -108,7 +124,7 @@ func (c *Connection) Receive(ctx actor.Context) {
 		c.attached(m)
 	case *message.Reading:
 		c.held = !m.On
-		c.heard = c.loop.Now() // it may have spoken while nobody listened
+		c.heard = c.on().Now() // it may have spoken while nobody listened
 		c.interest()
 	case *message.Close:
 		c.said = m.Last
@@ -126,41 +142,45 @@ func (c *Connection) Receive(ctx actor.Context) {
 	case timeout:
 		c.lapse()
 	case *actor.Started:
-		c.start(ctx)
+		c.start()
 	case *actor.Stopping:
 		c.close(nil)
 	}
 }
 
 // Ready implements eventloop.Handler.
-func (c *Connection) Ready(e eventloop.Events) { c.env.Root.Send(c.self, e) }
+func (c *Connection) Ready(e eventloop.Events) { c.mailbox.Post(e) }
 
-func (c *Connection) start(ctx actor.Context) {
-	c.self = ctx.Self()
-	c.address = c.accepted.RemoteAddr().String()
-	stream, err := c.env.Attach(c.accepted, c.loop, c)
+// Expire implements eventloop.Alarm.
+func (c *Connection) Expire() { c.mailbox.Post(timeout{}) }
+
+func (c *Connection) start() {
+	o := c.opening
+	o.address = o.accepted.RemoteAddr().String()
+	stream, err := c.env.Attach(o.accepted, c.on(), c)
 	if err != nil {
-		c.env.Log.Warn("connection not taken", zap.String("address", c.address), zap.Error(err))
-		_ = c.accepted.Close()
-		c.accepted = nil
+		c.env.Log.Warn("connection not taken", zap.String("address", o.address), zap.Error(err))
+		_ = o.accepted.Close()
+		o.accepted = nil
 		c.closed = true
 		c.env.Counters.ConnectionsOpen.Add(-1)
-		ctx.Stop(c.self)
+		c.stop()
 		return
 	}
-	c.stream, c.accepted = stream, nil
-	c.opening = new(opening)
-	self, root := c.self, c.env.Root
-	c.timer = eventloop.NewTimer(func() { root.Send(self, timeout{}) })
-	c.loop.Start(c.timer, c.loop.Now()+c.env.ConnectTimeout)
+	c.stream, o.accepted = stream, nil
+	c.timer.Init(c)
+	c.on().Start(&c.timer, c.on().Now()+c.env.ConnectTimeout)
 	c.interest()
 }
+
+// stop ends the actor.
+func (c *Connection) stop() { c.env.Root.Stop(c.mailbox.PID()) }
 
 func (c *Connection) ready(e eventloop.Events) {
 	if c.closed {
 		return
 	}
-	if e&eventloop.Writable != 0 && len(c.out) > 0 {
+	if e&eventloop.Writable != 0 && c.output != nil {
 		c.drain()
 	}
 	if e&eventloop.Readable != 0 && !c.closed {
@@ -177,15 +197,18 @@ func (c *Connection) attached(m *message.Attached) {
 		return
 	}
 	c.session, c.epoch = m.Session, m.Epoch
-	c.opening = nil
-	c.keepAlive = int64(m.KeepAlive) * 1500 // [MQTT-3.1.2-22]
-	c.heard = c.loop.Now()
-	c.loop.Stop(c.timer)
-	if c.keepAlive > 0 {
-		c.loop.Start(c.timer, c.heard+c.keepAlive)
+	if c.opening != nil {
+		c.env.giveOpening(c.opening)
+		c.opening = nil
 	}
-	if early := c.partial; early != nil { // sent behind CONNECT without waiting
-		c.partial, c.size = nil, 0
+	c.keepAlive = m.KeepAlive
+	c.heard = c.on().Now()
+	c.on().Stop(&c.timer)
+	if c.keepAlive > 0 {
+		c.on().Start(&c.timer, c.heard+c.silence())
+	}
+	if early := c.takePartial(); early != nil { // sent behind CONNECT without waiting
+		c.partial = nil
 		c.consume(early)
 	}
 	c.interest()
@@ -201,9 +224,9 @@ func (c *Connection) lapse() {
 		c.env.Counters.ConnectionsRefused.Add(1)
 		c.lost(errNoConnect)
 	case c.held:
-		c.loop.Start(c.timer, c.loop.Now()+c.keepAlive)
-	case c.loop.Now() < c.heard+c.keepAlive:
-		c.loop.Start(c.timer, c.heard+c.keepAlive)
+		c.on().Start(&c.timer, c.on().Now()+c.silence())
+	case c.on().Now() < c.heard+c.silence():
+		c.on().Start(&c.timer, c.heard+c.silence())
 	default:
 		c.violation(packet.KeepAliveTimeout, nil)
 	}
@@ -214,7 +237,7 @@ func (c *Connection) lapse() {
 func (c *Connection) violation(code packet.ReasonCode, cause error) {
 	c.deaf = true
 	c.interest()
-	c.loop.Start(c.timer, c.loop.Now()+lingerMillis)
+	c.on().Start(&c.timer, c.on().Now()+lingerMillis)
 	c.env.Root.Send(c.session, &message.Violation{Epoch: c.epoch, Code: code, Cause: cause})
 }
 
@@ -223,19 +246,19 @@ func (c *Connection) finish() {
 	if c.closed {
 		return
 	}
-	if len(c.out) == 0 {
+	if c.output == nil {
 		c.lost(nil)
 		return
 	}
 	c.closing = true
 	c.interest()
-	c.loop.Start(c.timer, c.loop.Now()+lingerMillis)
+	c.on().Start(&c.timer, c.on().Now()+lingerMillis)
 }
 
 // lost ends the connection and its actor.
 func (c *Connection) lost(cause error) {
 	c.close(cause)
-	c.env.Root.Stop(c.self)
+	c.stop()
 }
 
 // close gives back what the connection holds and tells the session. It is the
@@ -245,32 +268,33 @@ func (c *Connection) close(cause error) {
 		return
 	}
 	c.closed = true
-	if c.timer != nil {
-		c.loop.Stop(c.timer)
-	}
+	c.on().Stop(&c.timer)
+	o := c.opening
 	switch {
 	case c.stream != nil && c.said && cause == nil:
 		_ = c.stream.Finish()
 	case c.stream != nil:
 		_ = c.stream.Close()
-	case c.accepted != nil: // it failed as it started
-		_ = c.accepted.Close()
+	case o != nil && o.accepted != nil: // it failed as it started
+		_ = o.accepted.Close()
 	}
 	c.env.Counters.ConnectionsOpen.Add(-1)
 	switch {
 	case c.session != nil:
 		c.env.Root.Send(c.session, &message.Detached{Epoch: c.epoch, Cause: cause})
-	case c.opening != nil && c.opening.registry != nil:
-		c.env.Root.Send(c.opening.registry, &message.Abandoned{ClientID: string(c.opening.connect.ClientID), Connection: c.self})
-	case cause != nil:
+	case o != nil && o.registry != nil:
+		c.env.Root.Send(o.registry, &message.Abandoned{ClientID: string(o.connect.ClientID), Connection: c.mailbox.PID()})
+	case o != nil && cause != nil:
 		c.env.Log.Debug("connection closed before CONNECT",
-			zap.String("address", c.address), zap.String("listener", c.listener.Name), zap.Error(cause))
+			zap.String("address", o.address), zap.String("listener", o.listener.Name), zap.Error(cause))
 	}
 	// Last, since it may be what the actor failed over.
-	out := c.out
-	c.out, c.partial = nil, nil
-	for _, p := range out {
-		c.env.Release(p)
+	out := c.output
+	c.output, c.partial = nil, nil
+	if out != nil {
+		for _, p := range out.queue {
+			c.env.Release(p)
+		}
 	}
 }
 
@@ -279,6 +303,6 @@ func (c *Connection) interest() {
 	if c.closed {
 		return
 	}
-	read := !c.held && !c.closing && !c.deaf && c.outBytes < outputHigh && (c.opening == nil || !c.opening.waiting)
-	c.stream.Interest(read, len(c.out) > 0)
+	read := !c.held && !c.closing && !c.deaf && (c.output == nil || c.output.bytes < outputHigh) && (c.opening == nil || !c.opening.waiting)
+	c.stream.Interest(read, c.output != nil)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"testing"
+	"unsafe"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
@@ -148,7 +149,7 @@ func TestAPromisedLengthReservesNothing(t *testing.T) {
 	f.open(0)
 	f.clientSends(publish(1_000_000)[:100])
 	require.Empty(t, f.frames())
-	visit(f, func(c *Connection) { require.LessOrEqual(f.t, cap(c.partial), 8<<10) })
+	visit(f, func(c *Connection) { require.LessOrEqual(f.t, cap(c.partial.bytes), 8<<10) })
 }
 
 func TestAPacketAboveTheLimitIsReportedAndNothingMoreIsRead(t *testing.T) {
@@ -330,3 +331,9 @@ func visit(f *field, do func(c *Connection)) {
 type probe struct{ look func(actor.Context) }
 
 func (p probe) GetAutoResponse(ctx actor.Context) any { p.look(ctx); return nil }
+
+// TestConnectionIsSmall holds what an idle connection keeps beside its cell and
+// its socket: a byte more, and the next size is 144.
+func TestConnectionIsSmall(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(Connection{}), uintptr(128))
+}

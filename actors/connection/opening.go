@@ -2,6 +2,7 @@ package connection
 
 import (
 	"context"
+	"net"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -17,6 +18,9 @@ import (
 // opening is what a connection holds until a session serves it: from the
 // accept over CONNECT and authentication to [message.Attached].
 type opening struct {
+	listener   *Listener
+	accepted   net.Conn // until Started
+	address    string   // of the peer
 	handshake  core.Handshake
 	out        core.Output
 	connect    *packet.Connect // once it was accepted
@@ -24,6 +28,21 @@ type opening struct {
 	exchange   auth.Exchange
 	registry   *actor.PID // once the session was asked for
 	waiting    bool       // for the host's judgement, or for the session: nothing is read
+}
+
+// takeOpening gives an empty one. Most are used again: the next Client comes
+// when this one is through.
+func (e *Env) takeOpening() *opening {
+	if o, ok := e.openings.Get().(*opening); ok {
+		return o
+	}
+	return new(opening)
+}
+
+func (e *Env) giveOpening(o *opening) {
+	o.out.Reset()
+	*o = opening{out: core.Output{Packets: o.out.Packets}}
+	e.openings.Put(o)
 }
 
 // admitted is what the authenticator says to a CONNECT.
@@ -41,7 +60,7 @@ func (c *Connection) open(b []byte) {
 	o := c.opening
 	for len(b) > 0 {
 		if o.waiting {
-			c.partial = append(c.partial, b...)
+			c.keepPartial(append(c.takePartial(), b...), 0)
 			return
 		}
 		h, ok, err := packet.ReadHeader(b, c.env.Limits.MaxPacketSize)
@@ -51,10 +70,11 @@ func (c *Connection) open(b []byte) {
 			return
 		}
 		if !ok || len(b) < h.FrameSize() {
-			c.partial = append([]byte(nil), b...)
+			size := 0
 			if ok {
-				c.size = h.FrameSize()
+				size = h.FrameSize()
 			}
+			c.keepPartial(append([]byte(nil), b...), size)
 			return
 		}
 		o.out.Reset()
@@ -103,14 +123,14 @@ func (c *Connection) authenticate() {
 	switch {
 	case o.connect.AuthMethod != nil: // the exchange has proved it
 		c.admit(&admitted{packet.Success})
-	case o.connect.Username == nil && c.listener.AllowAnonymous:
+	case o.connect.Username == nil && o.listener.AllowAnonymous:
 		c.admit(&admitted{packet.Success})
 	case judge != nil && judge.Connect != nil:
-		self, root, client := c.self, c.env.Root, c.client()
+		self, root, client := c.mailbox.PID(), c.env.Root, c.client()
 		auth.Ask(c.connectTimeout(),
 			func(ctx context.Context) packet.ReasonCode { return judge.Connect(ctx, client) }, packet.UnspecifiedError,
 			func(code packet.ReasonCode) { root.Send(self, &admitted{code}) })
-	case c.listener.AllowAnonymous:
+	case o.listener.AllowAnonymous:
 		c.admit(&admitted{packet.Success})
 	default:
 		c.admit(&admitted{packet.NotAuthorized})
@@ -122,10 +142,11 @@ func (c *Connection) connectTimeout() time.Duration {
 }
 
 func (c *Connection) client() auth.Client {
-	connect := c.opening.connect
+	o := c.opening
+	connect := o.connect
 	return auth.Client{
 		ID: string(connect.ClientID), Username: string(connect.Username), Password: connect.Password,
-		Version: connect.Version, Address: c.address, Listener: c.listener.Name,
+		Version: connect.Version, Address: o.address, Listener: o.listener.Name,
 	}
 }
 
@@ -150,17 +171,17 @@ func (c *Connection) admit(m *admitted) {
 	}
 	_, number := c.env.Clients.Registry(o.connect.ClientID)
 	loop := c.env.Loops[number%len(c.env.Loops)]
-	if loop == c.loop {
+	if loop == c.on() {
 		c.arrive()
 		return
 	}
 	// All that belongs to a Client lives on one loop. The rest of this
 	// connection's life is there, from the next message on.
-	c.loop.Stop(c.timer)
+	c.on().Stop(&c.timer)
 	c.stream.Move(loop)
 	c.mailbox.Move(loop)
-	c.loop = loop
-	c.env.Root.Send(c.self, moved{})
+	c.loop = uint16(number % len(c.env.Loops))
+	c.mailbox.Post(moved{})
 }
 
 // arrive asks for the Client's session, on the loop where it lives.
@@ -170,13 +191,13 @@ func (c *Connection) arrive() {
 		return
 	}
 	if !c.timer.Armed() {
-		c.loop.Start(c.timer, c.loop.Now()+c.env.ConnectTimeout)
+		c.on().Start(&c.timer, c.on().Now()+c.env.ConnectTimeout)
 	}
 	registry, _ := c.env.Clients.Registry(o.connect.ClientID)
 	o.registry = registry
 	c.env.Root.Send(registry, &message.Connect{
-		Connection: c.self, Packet: o.connect, Attachment: o.attachment,
-		Address: c.address, Listener: c.listener.Name,
+		Connection: c.mailbox.PID(), Packet: o.connect, Attachment: o.attachment,
+		Address: o.address, Listener: o.listener.Name,
 	})
 }
 
@@ -185,7 +206,7 @@ func (c *Connection) exchange(step *core.AuthStep) {
 	o := c.opening
 	if step.First {
 		if c.env.Auth != nil && c.env.Auth.Exchange != nil {
-			client := auth.Client{Address: c.address, Listener: c.listener.Name, Version: packet.V5}
+			client := auth.Client{Address: o.address, Listener: o.listener.Name, Version: packet.V5}
 			o.exchange = c.env.Auth.Exchange(client, step.Method)
 		}
 	}
@@ -194,7 +215,7 @@ func (c *Connection) exchange(step *core.AuthStep) {
 		return
 	}
 	o.waiting = true
-	self, root, next, data := c.self, c.env.Root, o.exchange, append([]byte(nil), step.Data...)
+	self, root, next, data := c.mailbox.PID(), c.env.Root, o.exchange, append([]byte(nil), step.Data...)
 	auth.Ask(c.connectTimeout(),
 		func(ctx context.Context) core.AuthResult { return next(ctx, data) }, core.AuthResult{Code: packet.UnspecifiedError},
 		func(r core.AuthResult) { root.Send(self, &judged{r}) })
@@ -213,9 +234,7 @@ func (c *Connection) judge(m *judged) {
 	if c.closed || o.waiting { // it may belong to another loop by now
 		return
 	}
-	if len(c.partial) > 0 {
-		b := c.partial
-		c.partial, c.size = nil, 0
+	if b := c.takePartial(); len(b) > 0 {
 		c.open(b)
 	}
 	c.interest()
@@ -224,8 +243,9 @@ func (c *Connection) judge(m *judged) {
 // refused counts and logs a Client that was not let in.
 func (c *Connection) refused(cause error) {
 	c.env.Counters.ConnectionsRefused.Add(1)
-	fields := []zap.Field{zap.String("address", c.address), zap.String("listener", c.listener.Name)}
-	if connect := c.opening.connect; connect != nil {
+	o := c.opening
+	fields := []zap.Field{zap.String("address", o.address), zap.String("listener", o.listener.Name)}
+	if connect := o.connect; connect != nil {
 		fields = append(fields, zap.String("client", string(connect.ClientID)))
 	}
 	if cause != nil {

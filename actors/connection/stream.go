@@ -27,6 +27,25 @@ const (
 	largeStep = 1 << 10
 )
 
+// keepPartial holds the beginning of a packet of so many bytes, 0: not known.
+func (c *Connection) keepPartial(b []byte, size int) {
+	if c.partial == nil {
+		c.partial = new(partial)
+	}
+	c.partial.bytes, c.partial.size = b, size
+}
+
+// takePartial gives the beginning of a packet, nil if there is none. The place
+// for it stays: who was cut off once is so often.
+func (c *Connection) takePartial() []byte {
+	if c.partial == nil {
+		return nil
+	}
+	b := c.partial.bytes
+	*c.partial = partial{}
+	return b
+}
+
 // read takes what the socket has, at most this turn's share.
 func (c *Connection) read() {
 	if c.deaf || c.closing || c.held {
@@ -36,16 +55,18 @@ func (c *Connection) read() {
 		c.interest()
 		return
 	}
-	if c.size >= largeAt {
-		c.readLarge()
-		return
+	buffer, had := c.on().Scratch(), 0
+	if p := c.partial; p != nil {
+		if p.size >= largeAt {
+			c.readLarge()
+			return
+		}
+		had = copy(buffer, p.bytes)
 	}
-	buffer := c.loop.Scratch()
-	had := copy(buffer, c.partial)
-	n, err := c.stream.Read(buffer[had:min(len(buffer), had+c.loop.ReadBudget())])
+	n, err := c.stream.Read(buffer[had:min(len(buffer), had+c.on().ReadBudget())])
 	if n > 0 {
 		c.env.Counters.BytesReceived.Add(int64(n))
-		c.partial, c.size = nil, 0
+		c.takePartial()
 		c.consume(buffer[:had+n])
 	}
 	c.failed(err)
@@ -54,23 +75,23 @@ func (c *Connection) read() {
 // readLarge reads on behind the beginning of one large packet. The buffer
 // grows as bytes come, not as the length field promises.
 func (c *Connection) readLarge() {
-	have := len(c.partial)
-	if cap(c.partial) == have {
-		grown := make([]byte, have, min(c.size, max(2*have, largeFirst)))
-		copy(grown, c.partial)
-		c.partial = grown
+	p := c.partial
+	have := len(p.bytes)
+	if cap(p.bytes) == have {
+		grown := make([]byte, have, min(p.size, max(2*have, largeFirst)))
+		copy(grown, p.bytes)
+		p.bytes = grown
 	}
-	room := min(cap(c.partial), c.size) - have
-	n, err := c.stream.Read(c.partial[have : have+min(room, c.loop.ReadBudget())])
+	room := min(cap(p.bytes), p.size) - have
+	n, err := c.stream.Read(p.bytes[have : have+min(room, c.on().ReadBudget())])
 	if n > 0 {
 		c.env.Counters.BytesReceived.Add(int64(n))
 		if n >= largeStep {
-			c.heard = c.loop.Now()
+			c.heard = c.on().Now()
 		}
-		c.partial = c.partial[:have+n]
-		if len(c.partial) == c.size {
-			frame := c.partial
-			c.partial, c.size = nil, 0
+		p.bytes = p.bytes[:have+n]
+		if len(p.bytes) == p.size {
+			frame := c.takePartial()
 			if c.opening != nil {
 				c.consume(frame)
 			} else {
@@ -99,6 +120,7 @@ func (c *Connection) consume(b []byte) {
 		return
 	}
 	at, plain := 0, true
+	size := 0 // of the packet that is not whole
 	var broken error
 	for at < len(b) {
 		h, ok, err := packet.ReadHeader(b[at:], c.env.Limits.MaxPacketSize)
@@ -110,7 +132,7 @@ func (c *Connection) consume(b []byte) {
 			break
 		}
 		if at+h.FrameSize() > len(b) {
-			c.size = h.FrameSize()
+			size = h.FrameSize()
 			break
 		}
 		plain = plain && b[at] == byte(packet.TypePublish)<<4
@@ -128,14 +150,14 @@ func (c *Connection) consume(b []byte) {
 		return
 	}
 	if at < len(b) {
-		c.partial = append([]byte(nil), b[at:]...)
+		c.keepPartial(append([]byte(nil), b[at:]...), size)
 	}
 }
 
 // forward hands whole packets to the session: the Client is alive
 // [MQTT-3.1.2-22]. Single bytes now and then do not make it so.
 func (c *Connection) forward(m *message.Frames) {
-	c.heard = c.loop.Now()
+	c.heard = c.on().Now()
 	c.env.Root.Send(c.session, m)
 }
 
@@ -145,9 +167,9 @@ func (c *Connection) write(p *message.Packets) {
 		c.env.Release(p)
 		return
 	}
-	if len(c.out) > 0 {
-		c.out = append(c.out, p)
-		c.outBytes += len(p.B)
+	if o := c.output; o != nil {
+		o.queue = append(o.queue, p)
+		o.bytes += len(p.B)
 		c.interest()
 		return
 	}
@@ -158,31 +180,32 @@ func (c *Connection) write(p *message.Packets) {
 	case n == len(p.B):
 		c.env.Release(p)
 	default:
-		c.out, c.written, c.outBytes = append(c.out, p), n, len(p.B)-n
+		c.output = &output{queue: []*message.Packets{p}, written: n, bytes: len(p.B) - n}
 		c.congested(true)
 	}
 }
 
 // drain goes on with what waits, as far as the socket takes it.
 func (c *Connection) drain() {
-	for len(c.out) > 0 {
-		p := c.out[0]
-		n, ok := c.send(p.B[c.written:])
+	o := c.output
+	for len(o.queue) > 0 {
+		p := o.queue[0]
+		n, ok := c.send(p.B[o.written:])
 		if !ok {
 			return
 		}
-		c.written += n
-		c.outBytes -= n
-		if c.written < len(p.B) {
+		o.written += n
+		o.bytes -= n
+		if o.written < len(p.B) {
 			c.interest()
 			return
 		}
 		c.env.Release(p)
-		c.out[0] = nil
-		c.out = c.out[1:]
-		c.written = 0
+		o.queue[0] = nil
+		o.queue = o.queue[1:]
+		o.written = 0
 	}
-	c.out = nil
+	c.output = nil
 	if c.closing {
 		c.lost(nil)
 		return

@@ -26,13 +26,13 @@ type Connect struct {
 // CONNACK follows as [Packets].
 type Attached struct {
 	Session   *actor.PID
-	Epoch     uint64 // to be named in everything sent to the session
+	Epoch     uint32 // to be named in everything sent to the session
 	KeepAlive uint16 // seconds, as announced to the Client; 0: none
 }
 
 // Detached tells a session that the Network Connection is gone.
 type Detached struct {
-	Epoch uint64
+	Epoch uint32
 	Cause error // nil: closed in order
 }
 

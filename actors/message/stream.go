@@ -9,7 +9,7 @@ import (
 // Control Packets, back to back. Bytes is immutable from now on, so that runs
 // may keep views of it; if they are in a slab, the session releases that.
 type Frames struct {
-	Epoch uint64
+	Epoch uint32
 	Bytes []byte
 	Lent  *packet.Slab  // what Bytes is a view of, if it is used again; may be nil
 	Room  *session.Room // memory for the session's first Run; may be nil
@@ -24,7 +24,7 @@ type alone struct {
 }
 
 // NewFrames makes the message with a copy of b.
-func NewFrames(epoch uint64, b []byte) *Frames {
+func NewFrames(epoch uint32, b []byte) *Frames {
 	if packet.Type(b[0]>>4) != packet.TypePublish || len(b) > len(alone{}.data) {
 		return &Frames{Epoch: epoch, Bytes: append([]byte(nil), b...)}
 	}
@@ -36,7 +36,7 @@ func NewFrames(epoch uint64, b []byte) *Frames {
 // NewPlainFrames makes the message with a copy of b, which is PUBLISH packets
 // with QoS 0 and no flags alone. Much of that goes into a slab: most of it will
 // be written and forgotten in this turn.
-func NewPlainFrames(epoch uint64, b []byte, slabs *Slabs) *Frames {
+func NewPlainFrames(epoch uint32, b []byte, slabs *Slabs) *Frames {
 	slab := slabs.Lend(len(b))
 	if slab == nil {
 		return NewFrames(epoch, b)
@@ -49,7 +49,7 @@ func NewPlainFrames(epoch uint64, b []byte, slabs *Slabs) *Frames {
 // MQTT, or that the Client was silent for too long: the Client is to be told
 // Code (v5) and the connection to be closed.
 type Violation struct {
-	Epoch uint64
+	Epoch uint32
 	Code  packet.ReasonCode
 	Cause error
 }
@@ -68,7 +68,7 @@ type Close struct {
 
 // Congestion tells a session whether its connection's socket takes no more.
 type Congestion struct {
-	Epoch uint64
+	Epoch uint32
 	On    bool
 }
 

@@ -69,7 +69,7 @@ func (s *Session) close(why *core.Close) {
 
 // judged is the host's answer to an AUTH packet.
 type judged struct {
-	epoch  uint64
+	epoch  uint32
 	result core.AuthResult
 }
 

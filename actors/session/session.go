@@ -36,7 +36,7 @@ type State struct {
 	receiver  *message.Receiver
 	publisher routing.Publisher // with the fan-outs that are under way
 	connects  uint64            // Connect messages seen
-	epoch     uint64            // of the Network Connection; never used twice, so that an old one is not heard
+	epoch     uint32            // of the Network Connection; never used twice, so that an old one is not heard
 	token     uint64            // last one given to a change of subscriptions
 	pending   []change
 	line      []step            // what the Client did behind changes that are not confirmed

@@ -19,7 +19,7 @@ const replayRoom = 64
 type change struct {
 	shard  int
 	packet uint16 // Packet Identifier of the SUBSCRIBE or UNSUBSCRIBE, 0: nobody waits
-	epoch  uint64
+	epoch  uint32
 	m      *message.Subscribe
 }
 

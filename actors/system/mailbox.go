@@ -106,6 +106,9 @@ func (c *cell) SendSystemMessage(_ *actor.PID, message any) {
 	loop.Schedule(c)
 }
 
+// PID is the actor's.
+func (m *Mailbox) PID() *actor.PID { return &m.cell().pid }
+
 // UserMessageCount is Depth by the name that message.Mailbox has for it.
 func (m *Mailbox) UserMessageCount() int { return m.Depth() }
 

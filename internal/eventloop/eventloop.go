@@ -9,7 +9,6 @@ package eventloop
 
 import (
 	"errors"
-	"net"
 	"time"
 )
 
@@ -77,7 +76,7 @@ type Handler interface {
 	Ready(Events)
 }
 
-// Stream is a byte stream bound to a loop. All but the addresses is for that loop's turns only (or, before the first call of Interest, for
+// Stream is a byte stream bound to a loop. It is for that loop's turns only (or, before the first call of Interest, for
 // whoever has attached it). Nothing blocks. No event comes before the first Interest.
 type Stream interface {
 	// Read reads what is there, up to len(p) bytes: [ErrAgain] if nothing is, io.EOF at the end.
@@ -94,7 +93,4 @@ type Stream interface {
 	// Finish is Close for who has had the last word: it also keeps the connection long enough for the peer to read that, if the peer
 	// does not send without end. The stream is not to be used afterwards.
 	Finish() error
-	// RemoteAddr and LocalAddr are known until the stream is closed, RemoteAddr also afterwards.
-	RemoteAddr() net.Addr
-	LocalAddr() net.Addr
 }

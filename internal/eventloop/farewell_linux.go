@@ -21,12 +21,15 @@ func (s *socket) Finish() error {
 		return s.Close() // it is gone already
 	}
 	f := &farewell{socket: s, left: farewellBytes}
-	f.timer.Init(func() { _ = s.Close() })
+	f.timer.Init(f)
 	s.handler = f
 	s.loop.Start(&f.timer, s.loop.Now()+farewellTime.Milliseconds())
 	s.Interest(true, false)
 	return nil
 }
+
+// Expire implements Alarm.
+func (f *farewell) Expire() { _ = f.socket.Close() }
 
 // Ready implements Handler.
 func (f *farewell) Ready(Events) {

@@ -120,13 +120,13 @@ func TestTimerWakesAgainAndAgain(t *testing.T) {
 	done := make(chan struct{})
 	count := 0
 	var timer Timer
-	timer.Init(func() {
+	timer.Init(call(func() {
 		if count++; count == 5 {
 			close(done)
 			return
 		}
 		l.Start(&timer, l.Now()+1)
-	})
+	}))
 	on(l, func() { l.Start(&timer, l.Now()+1) })
 	<-done
 }

@@ -28,17 +28,15 @@ type poller struct {
 	greedy greedy
 
 	mu     sync.Mutex // sockets are entered by whoever attaches them
-	table  []entry
-	unused []uint32 // free slots of the table
+	table  []*[slotsChunk]*socket
+	taken  uint32   // slots that were ever taken
+	unused []uint32 // those of them that are free
+	last   uint32   // the generation of the socket that came last
 	closed bool
 }
 
-// entry is a slot of the table of sockets. The generation tells an event of the slot's present socket from one that the kernel had
-// reported for an earlier one.
-type entry struct {
-	socket     *socket
-	generation uint32
-}
+// slotsChunk is how many slots the table of sockets grows by.
+const slotsChunk = 512
 
 func newPoller() (*poller, error) {
 	epoll, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -117,8 +115,8 @@ func (p *poller) dispatch(l *loop) {
 func (p *poller) find(slot, generation uint32) *socket {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if e := p.table[slot]; e.generation == generation {
-		return e.socket
+	if s := *p.at(slot); s != nil && s.generation == generation {
+		return s
 	}
 	return nil
 }
@@ -133,19 +131,25 @@ func (p *poller) enter(s *socket) error {
 	if n := len(p.unused); n > 0 {
 		s.slot, p.unused = p.unused[n-1], p.unused[:n-1]
 	} else {
-		s.slot = uint32(len(p.table))
-		p.table = append(p.table, entry{})
+		if s.slot = p.taken; s.slot%slotsChunk == 0 {
+			p.table = append(p.table, new([slotsChunk]*socket))
+		}
+		p.taken++
 	}
-	e := &p.table[s.slot]
-	e.socket, s.generation = s, e.generation
+	p.last++
+	s.generation = p.last
+	*p.at(s.slot) = s
 	return nil
 }
+
+// at is a slot of the table. mu is held.
+func (p *poller) at(slot uint32) **socket { return &p.table[slot/slotsChunk][slot%slotsChunk] }
 
 // leave frees the slot of s and makes events that are still under way stale.
 func (p *poller) leave(s *socket) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.table[s.slot] = entry{generation: s.generation + 1}
+	*p.at(s.slot) = nil
 	p.unused = append(p.unused, s.slot)
 }
 
@@ -163,9 +167,9 @@ func (p *poller) close() {
 	p.mu.Lock()
 	p.closed = true
 	var left []*socket
-	for _, e := range p.table {
-		if e.socket != nil {
-			left = append(left, e.socket)
+	for slot := range p.taken {
+		if s := *p.at(slot); s != nil {
+			left = append(left, s)
 		}
 	}
 	p.mu.Unlock()

@@ -184,9 +184,6 @@ func (p *pump) farewell() {
 	_, _ = io.CopyN(io.Discard, p.conn, farewellBytes)
 }
 
-func (p *pump) RemoteAddr() net.Addr { return p.conn.RemoteAddr() }
-func (p *pump) LocalAddr() net.Addr  { return p.conn.LocalAddr() }
-
 // read is the reader's goroutine: it fills the buffer and waits until it was taken.
 func (p *pump) read() {
 	buffer := make([]byte, pumpRead)

@@ -325,20 +325,6 @@ func TestWriteToAGonePeerFails(t *testing.T) {
 	})
 }
 
-func TestStreamKnowsItsAddresses(t *testing.T) {
-	g := start(t, 1)
-	l := g.Loops()[0]
-	ours, theirs := tcpPair(t)
-	defer func() { _ = theirs.Close() }()
-	e := attach(t, g, l, ours, func(*end, Events) {})
-	on(l, func() {
-		require.Equal(t, theirs.LocalAddr().String(), e.RemoteAddr().String())
-		require.Equal(t, theirs.RemoteAddr().String(), e.LocalAddr().String())
-		require.NoError(t, e.Close())
-		require.Equal(t, theirs.LocalAddr().String(), e.RemoteAddr().String())
-	})
-}
-
 // TestGroupClosesWhatIsLeft: streams nobody has closed, also those that never wanted anything, do not outlive the group.
 func TestGroupClosesWhatIsLeft(t *testing.T) {
 	kinds(t, func(t *testing.T, pair func(testing.TB) (net.Conn, net.Conn)) {

@@ -13,24 +13,39 @@ const (
 	slotMask = slots - 1
 )
 
-// Timer calls a function when its time has come. It is meant to be embedded in what it belongs to: 40 bytes, no allocation to arm it.
-// The zero Timer does nothing; give it its function with Init before it is started.
-type Timer struct {
-	fn   func()
-	next *Timer
-	prev *Timer
-	tick int64 // when it fires; Invariant: it is in slot (level, tick) of its wheel as long as armed
-	slot int16 // 1 + level*slots + slot while armed, else 0
+// Alarm is told that the time of a [Timer] has come, on the loop's turn. It must be cheap, as a [Handler].
+type Alarm interface {
+	Expire()
 }
 
-// NewTimer returns a timer that calls fn. fn runs on the loop's turn and must be cheap, as a [Handler].
-func NewTimer(fn func()) *Timer { return &Timer{fn: fn} }
+// Timer sounds an alarm when its time has come. It is meant to be embedded in what it belongs to: 40 bytes, no allocation to arm it.
+// The zero Timer does nothing; give it its alarm with Init before it is started.
+type Timer struct {
+	alarm Alarm
+	next  *Timer
+	prev  *Timer
+	// high and low are the tick when it fires. Invariant: it is in slot (level, tick) of its wheel as long as armed.
+	low  uint32
+	high uint16 // a tick of 48 bits is beyond every horizon of the next hundred thousand years
+	slot int16  // 1 + level*slots + slot while armed, else 0
+}
 
-// Init sets the function of a timer that is embedded in another struct. The timer must not be armed.
-func (t *Timer) Init(fn func()) { t.fn = fn }
+// NewTimer returns a timer that calls fn.
+func NewTimer(fn func()) *Timer { return &Timer{alarm: call(fn)} }
+
+type call func()
+
+func (f call) Expire() { f() }
+
+// Init sets the alarm of a timer that is embedded in another struct. The timer must not be armed.
+func (t *Timer) Init(a Alarm) { t.alarm = a }
 
 // Armed reports whether the timer is waiting to fire.
 func (t *Timer) Armed() bool { return t.slot != 0 }
+
+func (t *Timer) tick() int64 { return int64(t.high)<<32 | int64(t.low) }
+
+func (t *Timer) setTick(tick int64) { t.high, t.low = uint16(tick>>32), uint32(tick) }
 
 // Wheel is a hierarchical timing wheel: it arms and disarms in constant time, and an armed timer costs nothing until it is due, however many
 // there are. It has no clock: Advance says what time it is. It is not safe for use by several goroutines. Timers of one tick (16 ms) fire
@@ -59,7 +74,7 @@ func (w *Wheel) Start(t *Timer, at int64) {
 	if at > tick<<tickBits {
 		tick = (at-1)>>tickBits + 1 // rounded up: never early
 	}
-	t.tick = min(tick, w.now|horizon)
+	t.setTick(min(tick, w.now|horizon))
 	w.insert(t)
 	w.armed++
 }
@@ -110,11 +125,11 @@ func (w *Wheel) Advance(now int64) {
 func (w *Wheel) fire(slot int) {
 	for {
 		t := w.slots[0][slot].first
-		if t == nil || t.tick > w.now {
+		if t == nil || t.tick() > w.now {
 			return
 		}
 		w.Stop(t)
-		t.fn()
+		t.alarm.Expire()
 	}
 }
 
@@ -152,11 +167,11 @@ func (w *Wheel) tickOf(level, slot int) int64 {
 }
 
 func (w *Wheel) insert(t *Timer) {
-	level := 0
-	if differ := uint64(t.tick ^ w.now); differ != 0 {
+	level, tick := 0, t.tick()
+	if differ := uint64(tick ^ w.now); differ != 0 {
 		level = (bits.Len64(differ) - 1) / slotBits
 	}
-	slot := int(t.tick>>(slotBits*level)) & slotMask
+	slot := int(tick>>(slotBits*level)) & slotMask
 	t.slot = int16(1 + level*slots + slot)
 	l := &w.slots[level][slot]
 	if t.prev = l.last; t.prev != nil {

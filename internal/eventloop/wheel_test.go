@@ -87,10 +87,10 @@ func TestWheelRearmedByItself(t *testing.T) {
 	w := NewWheel(1000)
 	count := 0
 	var timer Timer
-	timer.Init(func() {
+	timer.Init(call(func() {
 		count++
 		w.Start(&timer, 0) // long past
-	})
+	}))
 	w.Start(&timer, 0)
 	w.Advance(1000 + 10*tickMilli)
 	require.Equal(t, 10, count, "once a tick, and no longer than the time that is given")
