@@ -55,7 +55,7 @@ func (t *tree) growSessions(ctx actor.Context) {
 	envs := make([]*session.Env, len(t.loops))
 	for i, loop := range t.loops {
 		envs[i] = &session.Env{
-			Root: t.system.Root(), Loop: loop, Tables: t.tables, Limits: limits, Auth: t.broker.auth, AuthTimeout: t.broker.config.Limits.ConnectTimeout.Std(),
+			Root: t.system.Root(), Loop: loop, Tables: t.tables, Clients: &t.clients, Limits: limits, Auth: t.broker.auth, AuthTimeout: t.broker.config.Limits.ConnectTimeout.Std(),
 			Counters: t.counters, Numbers: &t.numbers, Buffers: buffers, Log: t.broker.log,
 		}
 	}

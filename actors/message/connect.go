@@ -55,5 +55,5 @@ type End struct {
 type Ended struct {
 	ClientID string
 	Session  *actor.PID
-	Connects uint64
+	Connects uint32
 }

@@ -30,20 +30,20 @@ const nameSeparator = ":"
 // Registry is the actor.
 type Registry struct {
 	spawn    Spawn
-	sessions map[string]*entry
-	leaving  map[string]*entry // sessions that their Clients have no more, by PID.Id, until they are done
+	sessions map[string]entry
+	leaving  map[string]entry // sessions that their Clients have no more, by PID.Id, until they are done
 	spawned  uint64
 	draining any // *message.Drain or *message.Shutdown once it was seen
 }
 
 type entry struct {
 	session  *actor.PID
-	connects uint64 // Connect messages sent to it
+	connects uint32 // Connect messages sent to it
 }
 
 // New makes a registry.
 func New(spawn Spawn) *Registry {
-	return &Registry{spawn: spawn, sessions: make(map[string]*entry)}
+	return &Registry{spawn: spawn, sessions: make(map[string]entry)}
 }
 
 // Receive implements actor.Actor. A failure leaves the registry as it is (its
@@ -73,8 +73,7 @@ func (r *Registry) Receive(ctx actor.Context) {
 }
 
 func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
-	id := string(m.Packet.ClientID)
-	e, ok := r.sessions[id]
+	e, ok := r.sessions[string(m.Packet.ClientID)]
 	switch {
 	case !ok:
 	case m.Ended != nil && e.session.Equal(m.Ended):
@@ -90,11 +89,11 @@ func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 		// A Session with a Clean Start gets an actor of its own, so that no
 		// message meant for the one before can reach it.
 		r.spawned++
-		name := strconv.FormatUint(r.spawned, 36) + nameSeparator + id
-		e = &entry{session: r.spawn(ctx, name, id)}
-		r.sessions[id] = e
+		name := strconv.FormatUint(r.spawned, 36) + nameSeparator + string(m.Packet.ClientID)
+		e = entry{session: r.spawn(ctx, name, name[len(name)-len(m.Packet.ClientID):])}
 	}
 	e.connects++
+	r.sessions[clientOf(e.session)] = e
 	ctx.Send(e.session, m)
 	if r.draining != nil {
 		ctx.Send(e.session, r.draining)
@@ -103,9 +102,9 @@ func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 
 // leave keeps a session that its Client has no more, until it has done all that
 // it owes to others.
-func (r *Registry) leave(e *entry) {
+func (r *Registry) leave(e entry) {
 	if r.leaving == nil {
-		r.leaving = make(map[string]*entry)
+		r.leaving = make(map[string]entry)
 	}
 	r.leaving[e.session.Id] = e
 }
@@ -124,11 +123,17 @@ func (r *Registry) ended(ctx actor.Context, m *message.Ended) {
 	ctx.Stop(m.Session)
 }
 
+// clientOf is the Client Identifier of a session: the rest of its name, in the
+// same memory.
+func clientOf(session *actor.PID) string {
+	_, id, _ := strings.Cut(session.Id, nameSeparator)
+	return id
+}
+
 // terminated forgets a session that its supervisor stopped for good. The name
 // of its actor holds the Client Identifier.
 func (r *Registry) terminated(session *actor.PID) {
-	_, id, _ := strings.Cut(session.Id, nameSeparator)
-	r.forget(session, id)
+	r.forget(session, clientOf(session))
 }
 
 func (r *Registry) forget(session *actor.PID, clientID string) {

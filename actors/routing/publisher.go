@@ -27,7 +27,8 @@ const (
 )
 
 // Publisher routes the messages of one actor. Its zero value is not usable;
-// make it with [NewPublisher]. It is part of that actor's state.
+// make it with [NewPublisher]. It is part of that actor's state. A nil Publisher
+// has published nothing, and is asked and told accordingly.
 type Publisher struct {
 	tables *Tables
 	self   *actor.PID
@@ -121,14 +122,17 @@ func (p *Publisher) Redistribute(lost []session.Redistribution) {
 // is under way or a receiver is far behind. The actor passes each Credit that
 // it gets to [Publisher.Credit], and calls [Publisher.Recheck] from time to
 // time.
-func (p *Publisher) Blocked() bool { return len(p.blocked) > 0 || p.Busy() }
+func (p *Publisher) Blocked() bool { return p != nil && (len(p.blocked) > 0 || p.Busy()) }
 
 // Busy tells whether a fan-out is under way: its actor must not end before.
-func (p *Publisher) Busy() bool { return len(p.jobs) > 0 }
+func (p *Publisher) Busy() bool { return p != nil && len(p.jobs) > 0 }
 
 // Continue goes on with a fan-out that took more than one turn: it is for each
 // [message.Continue] that the actor gets.
 func (p *Publisher) Continue() {
+	if p == nil {
+		return
+	}
 	for left := fanOutSlice; len(p.jobs) > 0; {
 		j := &p.jobs[0]
 		for j.target < len(j.route.targets) {
@@ -167,6 +171,9 @@ func (p *Publisher) Recheck() {
 }
 
 func (p *Publisher) unblock(caughtUp func(*message.Receiver) bool) {
+	if p == nil {
+		return
+	}
 	p.blocked = slices.DeleteFunc(p.blocked, caughtUp)
 	if len(p.blocked) == 0 {
 		p.blocked = nil

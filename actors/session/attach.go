@@ -1,6 +1,7 @@
 package session
 
 import (
+	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/actors/message"
@@ -17,21 +18,24 @@ func (s *Session) connect(m *message.Connect) {
 		s.detach(nil)
 	}
 	if s.ended { // before the registry knew, or now with its connection
-		m.Ended = s.self
-		s.env.Root.Send(s.registry, m)
+		m.Ended = s.self()
+		s.env.Root.Send(s.registry(), m)
 		s.finish()
 		return
 	}
 	s.epoch++
 	s.connection, s.closing, s.paused = m.Connection, nil, false
-	s.client = auth.Client{
-		ID: s.clientID, Username: string(m.Packet.Username), Version: m.Packet.Version,
-		Address: m.Address, Listener: m.Listener,
+	s.address, s.challenged = m.Address, nil
+	if s.env.Auth != nil && s.env.Auth.Exchange != nil {
+		s.challenged = &challenged{Client: auth.Client{
+			ID: s.core.ClientID(), Username: string(m.Packet.Username), Version: m.Packet.Version,
+			Address: m.Address, Listener: m.Listener,
+		}}
 	}
 	s.online(true)
 
 	s.core.Attach(m.Packet, m.Attachment, s.env.Loop.Now(), s.begin())
-	s.env.Root.Send(s.connection, &message.Attached{Session: s.self, Epoch: s.epoch, KeepAlive: s.core.KeepAlive()})
+	s.env.Root.Send(s.connection, &message.Attached{Session: s.self(), Epoch: s.epoch, KeepAlive: s.core.KeepAlive()})
 	s.apply()
 	s.pace()
 	s.log().Info("client connected",
@@ -56,7 +60,7 @@ func (s *Session) disconnect(code packet.ReasonCode, cause error) {
 func (s *Session) detach(cause error) {
 	s.flush()
 	s.logDisconnect(cause)
-	s.connection, s.closing, s.exchange, s.paused = nil, nil, nil, false
+	s.connection, s.closing, s.challenged, s.paused = nil, nil, nil, false
 	s.online(false)
 	s.core.Detach(s.env.Loop.Now(), s.begin())
 	s.apply()
@@ -64,7 +68,7 @@ func (s *Session) detach(cause error) {
 
 func (s *Session) logDisconnect(cause error) {
 	reason := "connection lost"
-	fields := []zap.Field{zap.String("address", s.client.Address)}
+	fields := []zap.Field{zap.String("address", s.address)}
 	if s.closing != nil {
 		reason = s.closing.Code.String()
 		if s.closing.ByClient {
@@ -104,10 +108,16 @@ func (s *Session) end(code packet.ReasonCode) {
 // finish reports an ended Session to the registry, once the shards have
 // forgotten its subscriptions and its own messages are with their receivers.
 func (s *Session) finish() {
-	if !s.ended || len(s.pending) > 0 || len(s.line) > 0 || s.publisher.Busy() || s.reported == s.connects+1 {
+	if !s.ended || s.changes.unsettled() || s.changes.lined() > 0 || s.publisher.Busy() || s.reported == s.connects+1 {
 		return
 	}
 	s.reported = s.connects + 1
 	s.flush()
-	s.env.Root.Send(s.registry, &message.Ended{ClientID: s.clientID, Session: s.self, Connects: s.connects})
+	s.env.Root.Send(s.registry(), &message.Ended{ClientID: s.core.ClientID(), Session: s.self(), Connects: s.connects})
+}
+
+// registry is who knows that the Session is this actor's.
+func (s *Session) registry() *actor.PID {
+	registry, _ := s.env.Clients.Registry([]byte(s.core.ClientID()))
+	return registry
 }

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -33,4 +34,11 @@ func TestEveryCountReachesACounter(t *testing.T) {
 		require.NotZero(t, sum, "%s reaches no counter", field.Name)
 		require.Zero(t, sum%3, "%s is counted in part", field.Name)
 	}
+}
+
+// TestSessionIsSmall holds what an idle Session keeps beside its cell: a byte
+// more, and the next sizes are 224 and 112.
+func TestSessionIsSmall(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(State{}), uintptr(208))
+	require.LessOrEqual(t, unsafe.Sizeof(Session{}), uintptr(96))
 }

@@ -18,7 +18,7 @@ func (s *Session) apply() {
 	out := &s.env.out
 	s.perform(out)
 	if len(out.Redistribute) > 0 {
-		s.publisher.Redistribute(out.Redistribute)
+		s.publishing().Redistribute(out.Redistribute)
 	}
 	if out.Authenticate != nil {
 		s.judge(out.Authenticate)
@@ -44,7 +44,7 @@ func (s *Session) apply() {
 // route hands messages to their receivers and acknowledges them.
 func (s *Session) route(runs []*packet.Run, out *core.Output) {
 	if len(runs) > 0 {
-		s.env.codes = s.publisher.Publish(runs, s.env.Loop.Now(), s.env.codes[:0])
+		s.env.codes = s.publishing().Publish(runs, s.env.Loop.Now(), s.env.codes[:0])
 	}
 	for i, run := range runs {
 		if run.QoS == packet.QoS0 {
@@ -76,14 +76,15 @@ type judged struct {
 // judge asks the authenticator about an AUTH packet of a connected Client. It
 // may take its time, so it does not run in the actor.
 func (s *Session) judge(step *core.AuthStep) {
-	if step.First {
-		s.exchange = nil
-		if s.env.Auth != nil && s.env.Auth.Exchange != nil {
-			s.exchange = s.env.Auth.Exchange(s.client, step.Method)
+	var exchange auth.Exchange
+	if who := s.challenged; who != nil {
+		if step.First {
+			who.exchange = s.env.Auth.Exchange(who.Client, step.Method)
 		}
+		exchange = who.exchange
 	}
-	exchange, data := s.exchange, append([]byte(nil), step.Data...)
-	self, root, epoch := s.self, s.env.Root, s.epoch
+	data := append([]byte(nil), step.Data...)
+	self, root, epoch := s.self(), s.env.Root, s.epoch
 	if exchange == nil {
 		root.Send(self, &judged{epoch, core.AuthResult{Code: packet.BadAuthenticationMethod}})
 		return
@@ -95,13 +96,19 @@ func (s *Session) judge(step *core.AuthStep) {
 
 // gauge brings this Session's share of the instance's backlog up to date.
 func (s *Session) gauge(messages int, bytes int64) {
-	if n := int64(messages); n != s.queued {
-		s.env.Counters.MessagesQueued.Add(n - s.queued)
-		s.queued = n
+	if s.waiting == nil {
+		if messages == 0 {
+			return
+		}
+		s.waiting = new(waiting)
 	}
-	if bytes != s.queuedBytes {
-		s.env.Counters.BytesQueued.Add(bytes - s.queuedBytes)
-		s.queuedBytes = bytes
+	if n := int64(messages); n != s.waiting.messages {
+		s.env.Counters.MessagesQueued.Add(n - s.waiting.messages)
+		s.waiting.messages = n
+	}
+	if bytes != s.waiting.bytes {
+		s.env.Counters.BytesQueued.Add(bytes - s.waiting.bytes)
+		s.waiting.bytes = bytes
 	}
 }
 
@@ -131,8 +138,8 @@ func (s *Session) count(c *core.Counts) {
 	add(&t.DroppedBroken, c.DroppedBroken)
 	if dropped := c.DroppedQueueFull + c.DroppedCongested; dropped > 0 {
 		s.overflowed(dropped)
-	} else if s.overflowing && s.queued == 0 {
-		s.overflowing = false
+	} else if s.waiting != nil && s.waiting.messages == 0 {
+		s.waiting.overflowing = false
 	}
 	if c.DroppedBroken > 0 {
 		s.log().Error("session recovered with losses", zap.Uint64("messages", c.DroppedBroken))
@@ -143,10 +150,13 @@ func (s *Session) count(c *core.Counts) {
 // queue, or for QoS 0 that of a Client which does not read. An episode ends when
 // nothing waits any more.
 func (s *Session) overflowed(n uint64) {
-	if s.overflowing {
+	if s.waiting == nil {
+		s.waiting = new(waiting)
+	}
+	if s.waiting.overflowing {
 		return
 	}
-	s.overflowing = true
+	s.waiting.overflowing = true
 	s.log().Warn("queue at its bound, messages are dropped", zap.Bool("connected", s.connection != nil),
-		zap.Uint64("dropped", n), zap.Int64("queued", s.queued), zap.Int64("queued_bytes", s.queuedBytes))
+		zap.Uint64("dropped", n), zap.Int64("queued", s.waiting.messages), zap.Int64("queued_bytes", s.waiting.bytes))
 }

@@ -24,8 +24,10 @@ type Env struct {
 	Root   *actor.RootContext
 	Loop   eventloop.Loop
 	Tables *routing.Tables
-	Limits *core.Limits
-	Auth   *auth.Authenticator
+	// Clients finds the registry that a Session belongs to.
+	Clients *routing.Clients
+	Limits  *core.Limits
+	Auth    *auth.Authenticator
 	// AuthTimeout is how long a step of a re-authentication may take.
 	AuthTimeout time.Duration
 	Counters    *telemetry.Counters

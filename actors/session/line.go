@@ -23,17 +23,17 @@ type step struct {
 func (s *Session) perform(out *core.Output) {
 	runs := out.Publish
 	out.Publish = nil
-	if len(out.Subscribe) == 0 && len(out.Unsubscribe) == 0 && len(s.line) == 0 && len(s.pending) == 0 {
+	if len(out.Subscribe) == 0 && len(out.Unsubscribe) == 0 && s.changes.lined() == 0 && !s.changes.unsettled() {
 		s.route(runs, out)
 		return
 	}
-	taken := 0
+	taken, c := 0, s.changing()
 	publish := func(before int) {
 		if before > taken {
 			for _, run := range runs[taken:before] {
 				run.Lent.Keep()
 			}
-			s.line = append(s.line, step{runs: runs[taken:before], wills: out.Wills})
+			c.line = append(c.line, step{runs: runs[taken:before], wills: out.Wills})
 			taken = before
 		}
 	}
@@ -42,13 +42,13 @@ func (s *Session) perform(out *core.Output) {
 		for ; subscribed < before; subscribed++ {
 			r := out.Subscribe[subscribed]
 			publish(r.Behind)
-			s.line = append(s.line, step{subscribe: &r})
+			c.line = append(c.line, step{subscribe: &r})
 		}
 	}
 	for _, r := range out.Unsubscribe {
 		subscribe(r.After)
 		publish(r.Behind)
-		s.line = append(s.line, step{unsubscribe: &r})
+		c.line = append(c.line, step{unsubscribe: &r})
 	}
 	subscribe(len(out.Subscribe))
 	publish(len(runs))
@@ -57,13 +57,13 @@ func (s *Session) perform(out *core.Output) {
 
 // advance takes from the line what need not wait any longer.
 func (s *Session) advance(out *core.Output) {
-	for len(s.line) > 0 {
-		next := s.line[0]
-		if next.runs != nil && len(s.pending) > 0 {
+	for c := s.changes; c.lined() > 0; {
+		next := c.line[0]
+		if next.runs != nil && c.unsettled() {
 			break
 		}
-		s.line[0] = step{}
-		s.line = s.line[1:]
+		c.line[0] = step{}
+		c.line = c.line[1:]
 		switch {
 		case next.subscribe != nil:
 			s.subscribe(next.subscribe)
@@ -73,9 +73,10 @@ func (s *Session) advance(out *core.Output) {
 			s.route(next.runs, out)
 		}
 	}
-	if len(s.line) == 0 {
-		s.line = nil
+	if s.changes.lined() == 0 && s.changes != nil {
+		s.changes.line = nil
 	}
+	s.settled()
 	s.pace()
 }
 
@@ -83,5 +84,8 @@ func (s *Session) advance(out *core.Output) {
 // again: messages that were not acknowledged. Changes are part of the Session
 // already, and Wills come once.
 func (s *Session) purge() {
-	s.line = slices.DeleteFunc(s.line, func(st step) bool { return st.runs != nil && !st.wills })
+	if s.changes == nil {
+		return
+	}
+	s.changes.line = slices.DeleteFunc(s.changes.line, func(st step) bool { return st.runs != nil && !st.wills })
 }

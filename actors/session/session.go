@@ -29,54 +29,66 @@ const holdMost = 4 << 10
 
 // State is what outlives a failure of the session's actor: the Session of the
 // protocol, its place in the topic index, and what the shards have not
-// confirmed. Whoever spawns the actor makes it and keeps it for restarts.
+// confirmed. Whoever spawns the actor makes it and keeps it for restarts. It is
+// 208 bytes; what an idle Session does not need is apart, and not there then.
 type State struct {
-	core      *core.Session
-	clientID  string
-	receiver  *message.Receiver
-	publisher routing.Publisher // with the fan-outs that are under way
-	connects  uint64            // Connect messages seen
-	epoch     uint32            // of the Network Connection; never used twice, so that an old one is not heard
-	token     uint64            // last one given to a change of subscriptions
+	core      core.Session
+	receiver  message.Receiver
+	publisher *routing.Publisher // once it published; with the fan-outs that are under way
+	changes   *changes           // nil while none is under way
+	waiting   *waiting           // nil while nothing waits, or a little longer
+	connects  uint32             // Connect messages seen
+	epoch     uint32             // of the Network Connection; never used twice, so that an old one is not heard
+}
+
+// changes are those of subscriptions that are under way, and what waits for
+// them.
+type changes struct {
 	pending   []change
 	line      []step            // what the Client did behind changes that are not confirmed
 	replaying int               // slices of retained messages that will still come
 	replays   []*message.Replay // to be asked for when the Client has taken enough
+}
 
-	queued      int64 // messages and bytes of the backlog as last added to the counters
-	queuedBytes int64
+// waiting is the backlog as last added to the counters.
+type waiting struct {
+	messages    int64
+	bytes       int64
+	overflowing bool // the queue drops, and that was logged
 }
 
 // NewState makes the state of a new Session.
 func NewState(env *Env, clientID string) *State {
-	return &State{
-		core:     core.New(clientID, env.Limits),
-		clientID: clientID,
-		receiver: &message.Receiver{ID: env.Numbers.Add(1)},
-	}
+	s := new(State)
+	s.core.Init(clientID, env.Limits)
+	s.receiver.ID = env.Numbers.Add(1)
+	return s
 }
 
-// Session is the actor.
+// Session is the actor: 96 bytes beside its State.
 type Session struct {
 	*State
-	env      *Env
-	self     *actor.PID
-	registry *actor.PID
+	env *Env
 
 	connection *actor.PID
-	client     auth.Client      // who is attached
-	exchange   auth.Exchange    // re-authentication in progress
+	address    string           // of the peer, for logs
+	challenged *challenged      // who is attached, if an authenticator may ask again
 	packets    *message.Packets // to the connection, not handed over yet
 	closing    *core.Close      // why the connection is being closed
 	timer      *eventloop.Timer
 	armed      int64 // Unix ms the timer is set to, 0: not
 
-	paused      bool // the connection was told not to read
-	held        bool // what was written waits for the loop's word
-	draining    bool // say good-bye as soon as nothing waits
-	overflowing bool // the queue drops, and that was logged
-	ended       bool
-	reported    uint64 // 1 + connects when the registry was last told of the end
+	reported uint32 // 1 + connects when the registry was last told of the end
+	paused   bool   // the connection was told not to read
+	held     bool   // what was written waits for the loop's word
+	draining bool   // say good-bye as soon as nothing waits
+	ended    bool
+}
+
+// challenged is who may be asked again who he is.
+type challenged struct {
+	auth.Client
+	exchange auth.Exchange // re-authentication in progress
 }
 
 // New makes the actor of a Session; mailbox is its own.
@@ -85,6 +97,44 @@ func New(env *Env, state *State, mailbox message.Mailbox) *Session {
 		state.receiver.Mailbox = mailbox
 	}
 	return &Session{State: state, env: env}
+}
+
+// self is the actor.
+func (s *Session) self() *actor.PID { return s.receiver.PID }
+
+// publishing is what routes the Client's messages.
+func (s *Session) publishing() *routing.Publisher {
+	if s.publisher == nil {
+		p := routing.NewPublisher(s.env.Tables, s.self(), s.receiver.ID)
+		s.publisher = &p
+	}
+	return s.publisher
+}
+
+// changing is the changes under way, to be added to.
+func (s *Session) changing() *changes {
+	if s.changes == nil {
+		s.changes = new(changes)
+	}
+	return s.changes
+}
+
+// unsettled tells whether a shard has not confirmed something.
+func (c *changes) unsettled() bool { return c != nil && len(c.pending) > 0 }
+
+// lined is the length of the line.
+func (c *changes) lined() int {
+	if c == nil {
+		return 0
+	}
+	return len(c.line)
+}
+
+// settled forgets changes of which nothing is left.
+func (s *Session) settled() {
+	if c := s.changes; c != nil && len(c.pending) == 0 && len(c.line) == 0 && len(c.replays) == 0 && c.replaying == 0 {
+		s.changes = nil
+	}
 }
 
 type tick struct{}
@@ -174,10 +224,8 @@ func (s *Session) Receive(ctx actor.Context) {
 // start runs for a new Session and again after a failure of the actor, which
 // is to the Session as a lost connection: what was acknowledged stays.
 func (s *Session) start(ctx actor.Context) {
-	s.self, s.registry = ctx.Self(), ctx.Parent()
 	if s.connects == 0 {
-		s.receiver.PID = s.self
-		s.publisher = routing.NewPublisher(s.env.Tables, s.self, s.receiver.ID)
+		s.receiver.PID = ctx.Self()
 		s.env.Counters.Sessions.Add(1)
 		return
 	}
@@ -186,7 +234,7 @@ func (s *Session) start(ctx actor.Context) {
 	s.apply() // and what is left in line
 	s.repeat(everyShard)
 	if s.publisher.Busy() { // it may have been the Continue that was lost
-		s.env.Root.Send(s.self, message.Continue{})
+		s.env.Root.Send(s.self(), message.Continue{})
 	}
 }
 
@@ -286,7 +334,7 @@ type holding Session
 type late struct{}
 
 // Run implements eventloop.Task.
-func (h *holding) Run() { h.env.Root.Send(h.self, late{}) }
+func (h *holding) Run() { h.env.Root.Send(h.receiver.PID, late{}) }
 
 // leave says good-bye when the instance drains and nothing waits any more.
 func (s *Session) leave() {
@@ -308,6 +356,9 @@ func (s *Session) tick() {
 		s.env.Counters.ClientsExpired.Add(1)
 	}
 	s.apply()
+	if s.waiting != nil && *s.waiting == (waiting{}) {
+		s.waiting = nil
+	}
 }
 
 // arm sets the timer to when the core, or a publisher held up by a receiver,
@@ -331,7 +382,7 @@ func (s *Session) arm() {
 		return
 	}
 	if s.timer == nil {
-		self, root := s.self, s.env.Root
+		self, root := s.self(), s.env.Root
 		s.timer = eventloop.NewTimer(func() { root.Send(self, tick{}) })
 	}
 	s.env.Loop.Start(s.timer, at)
@@ -346,7 +397,7 @@ const lineMost = 64
 
 // pace gives or takes the connection's credit to read.
 func (s *Session) pace() {
-	if blocked := s.publisher.Blocked() || len(s.line) >= lineMost; blocked != s.paused && s.connection != nil {
+	if blocked := s.publisher.Blocked() || s.changes.lined() >= lineMost; blocked != s.paused && s.connection != nil {
 		s.paused = blocked
 		s.env.Root.Send(s.connection, &message.Reading{On: !blocked})
 	}
@@ -364,5 +415,5 @@ func (s *Session) online(on bool) {
 }
 
 func (s *Session) log() *zap.Logger {
-	return s.env.Log.With(zap.String("client", s.clientID))
+	return s.env.Log.With(zap.String("client", s.core.ClientID()))
 }

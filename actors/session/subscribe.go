@@ -30,10 +30,11 @@ func (s *Session) subscribe(r *core.SubscribeRequest) {
 	for i, sub := range r.Subscriptions {
 		filters[i] = message.Filter{Name: sub.Filter, ID: sub.ID, Options: sub.Options, Replay: sub.Replay}
 		if sub.Replay {
-			if s.replaying == 0 {
+			c := s.changing()
+			if c.replaying == 0 {
 				s.core.ReplayBegin()
 			}
-			s.replaying += len(s.env.Tables.RetainedFor(sub.Filter))
+			c.replaying += len(s.env.Tables.RetainedFor(sub.Filter))
 		}
 	}
 	s.send(r.PacketID, false, filters)
@@ -52,22 +53,23 @@ func (s *Session) unsubscribe(r *core.UnsubscribeRequest) {
 
 // send spreads a change over the shards, one message each.
 func (s *Session) send(id uint16, remove bool, filters []message.Filter) {
-	first := len(s.pending)
+	all := s.changing()
+	defer s.settled() // there may be no filters
+	first := len(all.pending)
 	for _, f := range filters {
 		shard := s.env.Tables.Shard(f.Name)
-		at := slices.IndexFunc(s.pending[first:], func(c change) bool { return c.shard == shard })
+		at := slices.IndexFunc(all.pending[first:], func(c change) bool { return c.shard == shard })
 		if at < 0 {
-			s.token++
-			s.pending = append(s.pending, change{
+			all.pending = append(all.pending, change{
 				shard: shard, packet: id, epoch: s.epoch,
-				m: &message.Subscribe{Receiver: s.receiver, Token: s.token, Remove: remove},
+				m: &message.Subscribe{Receiver: &s.receiver, Token: s.env.Numbers.Add(1), Remove: remove},
 			})
-			at = len(s.pending) - 1 - first
+			at = len(all.pending) - 1 - first
 		}
-		m := s.pending[first+at].m
+		m := all.pending[first+at].m
 		m.Filters = append(m.Filters, f)
 	}
-	for _, c := range s.pending[first:] {
+	for _, c := range all.pending[first:] {
 		s.env.Root.Send(s.env.Tables.Shards[c.shard], c.m)
 	}
 }
@@ -75,21 +77,25 @@ func (s *Session) send(id uint16, remove bool, filters []message.Filter) {
 // confirmed takes a shard's word that publishers see the change. The Client
 // gets its SUBACK or UNSUBACK with the last of them.
 func (s *Session) confirmed(m *message.Subscribed) {
-	at := slices.IndexFunc(s.pending, func(c change) bool { return c.m.Token == m.Token })
-	if at < 0 {
+	all := s.changes
+	if all == nil {
 		return // sent twice around a failure of the shard
 	}
-	done := s.pending[at]
-	if slices.ContainsFunc(s.pending[:at], func(c change) bool { return c.shard == done.shard }) {
+	at := slices.IndexFunc(all.pending, func(c change) bool { return c.m.Token == m.Token })
+	if at < 0 {
+		return // likewise
+	}
+	done := all.pending[at]
+	if slices.ContainsFunc(all.pending[:at], func(c change) bool { return c.shard == done.shard }) {
 		// A shard confirms in order: it failed and has lost the change before.
 		// Both are sent again, see repeat; this one alone would be undone by it.
 		return
 	}
-	s.pending = slices.Delete(s.pending, at, at+1)
-	if len(s.pending) == 0 {
-		s.pending = nil
+	all.pending = slices.Delete(all.pending, at, at+1)
+	if len(all.pending) == 0 {
+		all.pending = nil
 	}
-	waits := slices.ContainsFunc(s.pending, func(c change) bool {
+	waits := slices.ContainsFunc(all.pending, func(c change) bool {
 		return c.packet == done.packet && c.epoch == done.epoch && c.m.Remove == done.m.Remove
 	})
 	out := s.begin()
@@ -106,7 +112,10 @@ func (s *Session) confirmed(m *message.Subscribed) {
 
 // repeat sends again what a shard has not confirmed, in the old order.
 func (s *Session) repeat(shard int) {
-	for _, c := range s.pending {
+	if s.changes == nil {
+		return
+	}
+	for _, c := range s.changes.pending {
 		if shard == everyShard || c.shard == shard {
 			s.env.Root.Send(s.env.Tables.Shards[c.shard], c.m)
 		}
@@ -120,29 +129,30 @@ func (s *Session) retained(m *message.Retained) {
 	for _, run := range m.Runs {
 		s.core.Deliver(run, m.Terms, now, out)
 	}
-	if m.Next == nil {
-		if s.replaying > 0 {
-			s.replaying--
-			if s.replaying == 0 {
-				s.core.ReplayEnd()
-			}
+	if m.Next != nil {
+		c := s.changing()
+		c.replays = append(c.replays, m.Next)
+	} else if c := s.changes; c != nil && c.replaying > 0 {
+		c.replaying--
+		if c.replaying == 0 {
+			s.core.ReplayEnd()
 		}
-	} else {
-		s.replays = append(s.replays, m.Next)
+		s.settled()
 	}
 	s.apply()
 }
 
 // more asks for the next slices of retained messages, if there is room.
 func (s *Session) more() {
-	if len(s.replays) == 0 || s.ended {
+	if s.changes == nil || len(s.changes.replays) == 0 || s.ended {
 		return
 	}
 	if messages, _ := s.core.Backlog(); messages >= replayRoom {
 		return
 	}
-	for _, next := range s.replays {
+	for _, next := range s.changes.replays {
 		s.env.Root.Send(next.Retained, next)
 	}
-	s.replays = nil
+	s.changes.replays = nil
+	s.settled()
 }

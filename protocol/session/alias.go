@@ -8,15 +8,20 @@ type aliases struct {
 	out map[string]uint16 // those that we gave
 }
 
+func (s *Session) aliasTable() *aliases {
+	r := s.seldom()
+	if r.aliases == nil {
+		r.aliases = &aliases{}
+	}
+	return r.aliases
+}
+
 // resolveAlias completes the Topic Name of a received PUBLISH with a Topic Alias.
 func (s *Session) resolveAlias(p *packet.Publish) *packet.Error {
 	if p.TopicAlias > s.limits.TopicAliasMaximum { // [MQTT-3.3.2-9]; 0 is the codec's to refuse
 		return violation(packet.TopicAliasInvalid, "Topic Alias above the Topic Alias Maximum", "MQTT-3.3.2-9")
 	}
-	if s.aliases == nil {
-		s.aliases = &aliases{}
-	}
-	a, n := s.aliases, int(p.TopicAlias)
+	a, n := s.aliasTable(), int(p.TopicAlias)
 	if len(p.Topic) > 0 {
 		for len(a.in) <= n {
 			a.in = append(a.in, "")
@@ -39,10 +44,7 @@ func (s *Session) aliasFor(topic []byte) (alias uint16, fresh bool) {
 	if s.aliasMax == 0 {
 		return 0, false
 	}
-	if s.aliases == nil {
-		s.aliases = &aliases{}
-	}
-	a := s.aliases
+	a := s.aliasTable()
 	if alias, ok := a.out[string(topic)]; ok {
 		return alias, false
 	}

@@ -14,34 +14,34 @@ func (s *Session) receiveAuth(frame []byte, out *Output) error {
 	if err := p.Decode(frame, s.version); err != nil {
 		return err
 	}
-	if s.auth == nil {
+	if s.unusual().auth == nil {
 		return violation(packet.ProtocolError, "AUTH without an Authentication Method in CONNECT", "MQTT-4.12.0-7")
 	}
 	first := p.Code == packet.Reauthenticate
 	switch {
-	case string(p.AuthMethod) != s.auth.method:
+	case string(p.AuthMethod) != s.rare.auth.method:
 		return violation(packet.ProtocolError, "AUTH with another Authentication Method", "MQTT-4.12.1-1")
-	case first == s.auth.active, !first && p.Code != packet.ContinueAuthentication:
+	case first == s.rare.auth.active, !first && p.Code != packet.ContinueAuthentication:
 		return violation(packet.ProtocolError, "AUTH out of turn", "MQTT-4.12.0-3")
 	}
-	s.auth.active = true
-	out.Authenticate = &AuthStep{Method: s.auth.method, Data: p.AuthData, Again: true, First: first}
+	s.rare.auth.active = true
+	out.Authenticate = &AuthStep{Method: s.rare.auth.method, Data: p.AuthData, Again: true, First: first}
 	return nil
 }
 
 // Authenticated answers a step of a re-authentication. On an error the Client is disconnected
 // [MQTT-4.12.1-2].
 func (s *Session) Authenticated(r AuthResult, out *Output) {
-	if s.state != attached || s.auth == nil || !s.auth.active {
+	if s.state != attached || s.unusual().auth == nil || !s.rare.auth.active {
 		return
 	}
 	if r.Code.IsError() {
 		s.close(r.Code, violation(r.Code, r.Reason, ""), out)
 		return
 	}
-	s.auth.active = r.Code == packet.ContinueAuthentication
+	s.rare.auth.active = r.Code == packet.ContinueAuthentication
 	start := len(out.Packets)
-	out.Packets = appendAuth(out.Packets, s.auth.method, r, s.problems, s.maxPacket)
+	out.Packets = appendAuth(out.Packets, s.rare.auth.method, r, s.problems, s.maxPacket)
 	if !s.fits(start, out) {
 		s.close(packet.PacketTooLarge, nil, out)
 	}

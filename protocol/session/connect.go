@@ -23,8 +23,8 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 	s.version = c.Version
 	s.congested = false
 	s.problems = c.RequestProblemInformation
-	s.will = c.Will // that of the connection before is cancelled [MQTT-3.1.3-9]
-	s.willAt, s.endAt = 0, 0
+	s.setWill(c.Will) // that of the connection before is cancelled [MQTT-3.1.3-9]
+	s.endAt = 0
 	s.maxPacket = unlimited
 	s.window = uint16(s.limits.maxInflight())
 	s.aliasMax = 0
@@ -66,7 +66,7 @@ func (s *Session) attachV5(c *packet.Connect, a Attachment) {
 		s.keepAlive = s.limits.ServerKeepAlive
 	}
 	if a.AuthMethod != "" {
-		s.auth = &authentication{method: a.AuthMethod}
+		s.seldom().auth = &authentication{method: a.AuthMethod}
 	}
 }
 

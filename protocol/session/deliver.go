@@ -18,7 +18,7 @@ func (t *Terms) retain(r *packet.Run) bool { return t.Retained || t.RetainAsPubl
 // Deliver takes messages for the Client: they are written, or wait, or are dropped as the limits say.
 // r and t are kept and must not change.
 func (s *Session) Deliver(r *packet.Run, t *Terms, now int64, out *Output) {
-	if s.replay.supersedes(r, t) {
+	if s.rare != nil && s.rare.replay.supersedes(r, t) {
 		return
 	}
 	qos := min(r.QoS, t.QoS)
@@ -164,7 +164,7 @@ func (s *Session) appendFlight(f *flight, qos packet.QoS, id uint16, dup bool, n
 	}
 	out.Packets = p.Append(out.Packets, s.version)
 	if fresh && len(out.Packets)-start > int(s.maxPacket) {
-		s.aliases.forget(alias)
+		s.rare.aliases.forget(alias)
 		out.Packets = out.Packets[:start]
 		p.TopicAlias = 0
 		out.Packets = p.Append(out.Packets, s.version)

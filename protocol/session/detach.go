@@ -25,14 +25,17 @@ func (s *Session) Detach(now int64, out *Output) {
 func (s *Session) leave(out *Output) {
 	s.state = away
 	s.congested = false
-	s.aliases, s.auth = nil, nil
+	if s.rare != nil {
+		s.rare.aliases, s.rare.auth = nil, nil
+		s.tidy()
+	}
 	s.aliasMax = 0
 	for s.qos0.front() != nil {
 		out.Counts.DroppedOffline += uint64(s.qos0.pop())
 	}
 	s.qos0 = nil
-	for i := range s.pending {
-		s.pending[i].stale = true
+	for a := s.pending; a != nil; a = a.next {
+		a.stale = true
 	}
 	if s.in != nil {
 		s.in.disconnect()
@@ -61,8 +64,8 @@ func (s *Session) End(code packet.ReasonCode, now int64, out *Output) {
 // finish ends a Session without a connection.
 func (s *Session) finish(now int64, out *Output) {
 	s.publishWill(now, out)
-	if n := len(s.subs.list); n > 0 {
-		filters := make([]string, n)
+	if s.subs != nil {
+		filters := make([]string, len(s.subs.list))
 		for i := range s.subs.list {
 			filters[i] = s.subs.list[i].Filter
 		}

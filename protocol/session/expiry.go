@@ -50,7 +50,9 @@ func (s *Session) Next() int64 {
 			next = at
 		}
 	}
-	sooner(s.willAt)
+	if s.rare != nil {
+		sooner(s.rare.willAt)
+	}
 	sooner(s.endAt)
 	sooner(s.ageAt)
 	if e := s.queue.front(); e != nil && s.limits.Queue.Age > 0 {
@@ -62,7 +64,7 @@ func (s *Session) Next() int64 {
 // Tick does what is due at now: the delayed Will, the end of the Session, the drop of what waited too
 // long, and the return of buffers that are not needed any more.
 func (s *Session) Tick(now int64, out *Output) {
-	if s.willAt != 0 && now >= s.willAt {
+	if at := s.unusual().willAt; at != 0 && now >= at {
 		s.publishWill(now, out)
 	}
 	if s.endAt != 0 && now >= s.endAt {

@@ -77,7 +77,7 @@ func (s *Session) receiveDisconnect(frame []byte, out *Output) error {
 		s.expiry = s.limits.expiry(p.SessionExpiry)
 	}
 	if p.Code == packet.Success {
-		s.will = nil // [MQTT-3.14.4-3]
+		s.setWill(nil) // [MQTT-3.14.4-3]
 	}
 	s.state = closing
 	out.Close = &Close{Code: p.Code, ByClient: true}

@@ -16,8 +16,9 @@ func (s *Session) Recover(now int64, out *Output) {
 	if s.in != nil {
 		s.in.repair()
 	}
-	s.subs.repair()
-	if s.state == away && (s.endAt != 0 || s.expiry == NoExpiry && (s.will == nil || s.willAt != 0)) {
+	s.subs = s.subs.repair()
+	rare := s.unusual()
+	if s.state == away && (s.endAt != 0 || s.expiry == NoExpiry && (rare.will == nil || rare.willAt != 0)) {
 		s.leave(out) // it had left: what it waits for stays
 		return
 	}
@@ -94,12 +95,15 @@ func (in *inbound) repair() {
 	in.ids.each(func(*uint32) { in.ids.used++ })
 }
 
-func (t *subscriptions) repair() {
-	list := t.list
-	*t = subscriptions{}
-	for _, s := range list {
+func (t *subscriptions) repair() *subscriptions {
+	if t == nil {
+		return nil
+	}
+	var sound *subscriptions
+	for _, s := range t.list {
 		if s.Filter != "" {
-			t.put(s)
+			sound, _, _ = sound.put(s)
 		}
 	}
+	return sound
 }

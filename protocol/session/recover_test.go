@@ -25,7 +25,7 @@ func TestRecoverDropsWhatIsBroken(t *testing.T) {
 			s.Deliver(run, terms, 1, &out)
 		}
 		s.Receive(run.Frames, 1, &out)
-		s.subs.put(Subscription{Filter: "f"})
+		s.subs, _, _ = s.subs.put(Subscription{Filter: "f"})
 		return s
 	}
 	for _, c := range []struct {

@@ -15,19 +15,21 @@ const replayTopics = 4096
 // ReplayBegin tells that Retained Messages for a Subscription of this Session are on their way, to
 // come by Deliver with Terms.Retained. Replays may overlap; each has its ReplayEnd.
 func (s *Session) ReplayBegin() {
-	if s.replay == nil {
-		s.replay = &replay{}
+	r := s.seldom()
+	if r.replay == nil {
+		r.replay = &replay{}
 	}
-	s.replay.running++
+	r.replay.running++
 }
 
 // ReplayEnd tells that one replay is complete.
 func (s *Session) ReplayEnd() {
-	if s.replay == nil {
+	if s.rare == nil || s.rare.replay == nil {
 		return
 	}
-	if s.replay.running--; s.replay.running == 0 {
-		s.replay = nil
+	if s.rare.replay.running--; s.rare.replay.running == 0 {
+		s.rare.replay = nil
+		s.tidy()
 	}
 }
 

@@ -8,29 +8,25 @@ import (
 
 // Session is the state of one Client, which may outlive its Network Connections.
 //
-// Invariants: aliases and auth are nil while no Client is attached; messages wait in queue only
+// Invariants: rare has no aliases and no auth while no Client is attached; messages wait in queue only
 // while the window is full, the connection congested, or the Client away; messages wait in qos0
 // only while the connection is congested.
 type Session struct {
 	clientID string
 	limits   *Limits
-	subs     subscriptions
-	pending  []answer // SUBACK and UNSUBACK that are owed, oldest first
+	subs     *subscriptions // nil: none
+	pending  *answer        // SUBACK and UNSUBACK that are owed, oldest first
 
 	in    *inbound // messages of the Client that are not finally acknowledged
 	out   *window  // messages to the Client that it has not finally acknowledged
 	queue *queue   // QoS 1 and 2 for which the window has no room
 	qos0  *queue   // QoS 0 for which the connection has no room
 
-	will    *packet.Will // published when the connection ends, unless DISCONNECT takes it away
-	auth    *authentication
-	aliases *aliases
-	replay  *replay
+	rare *rare // what most Clients never use
 
-	willAt int64  // Unix ms when the delayed Will is due; 0: none waits
-	endAt  int64  // Unix ms when the Session expires; 0: not while attached, or never
-	ageAt  int64  // Unix ms when buffers are looked through; 0: there are none
-	order  uint64 // numbers what enters queue and qos0
+	endAt int64  // Unix ms when the Session expires; 0: not while attached, or never
+	ageAt int64  // Unix ms when buffers are looked through; 0: there are none
+	order uint64 // numbers what enters queue and qos0
 
 	changes   uint32 // numbers changes of subs
 	expiry    uint32 // seconds, capped by the Server
@@ -48,6 +44,37 @@ type Session struct {
 	problems  bool // the Client wants Reason Strings on every packet that can have one
 }
 
+// rare is what few Clients use.
+type rare struct {
+	will    *packet.Will // published when the connection ends, unless DISCONNECT takes it away
+	willAt  int64        // Unix ms when the delayed Will is due; 0: none waits
+	auth    *authentication
+	aliases *aliases
+	replay  *replay
+}
+
+// seldom gives the place of what few Clients use, to be written to. Whoever takes away what was there calls tidy.
+func (s *Session) seldom() *rare {
+	if s.rare == nil {
+		s.rare = new(rare)
+	}
+	return s.rare
+}
+
+// unusual reads what few Clients use.
+func (s *Session) unusual() rare {
+	if s.rare == nil {
+		return rare{}
+	}
+	return *s.rare
+}
+
+func (s *Session) tidy() {
+	if s.unusual() == (rare{}) {
+		s.rare = nil
+	}
+}
+
 type state uint8
 
 const (
@@ -59,7 +86,14 @@ const (
 
 // New makes the Session of a Client that was never connected. Limits are shared and not copied.
 func New(clientID string, limits *Limits) *Session {
-	return &Session{clientID: clientID, limits: limits, nextID: 1}
+	s := new(Session)
+	s.Init(clientID, limits)
+	return s
+}
+
+// Init is New for a Session that is a part of something.
+func (s *Session) Init(clientID string, limits *Limits) {
+	*s = Session{clientID: clientID, limits: limits, nextID: 1}
 }
 
 // ClientID is the Client Identifier.

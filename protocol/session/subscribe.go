@@ -9,6 +9,7 @@ import (
 
 // answer is a SUBACK or UNSUBACK that waits for the host.
 type answer struct {
+	next    *answer // owed after it
 	id      uint16
 	unsub   bool
 	stale   bool                // of an earlier connection: nobody waits for it any more
@@ -49,7 +50,8 @@ func (s *Session) receiveSubscribe(frame []byte, out *Output) error {
 		owed.codes[i] = packet.ReasonCode(made.Options.QoS)
 		s.changes++
 		made.change = s.changes
-		previous, existed := s.subs.put(made) // [MQTT-3.8.4-3]
+		subs, previous, existed := s.subs.put(made) // [MQTT-3.8.4-3]
+		s.subs = subs
 		owed.changes = append(owed.changes, change{i, made, previous, existed})
 		made.Replay = wantsRetained(&made, existed)
 		request.Subscriptions = append(request.Subscriptions, made)
@@ -59,7 +61,7 @@ func (s *Session) receiveSubscribe(frame []byte, out *Output) error {
 		s.writeAnswer(&owed, out)
 		return nil
 	}
-	s.pending = append(s.pending, owed)
+	s.owe(&owed)
 	out.Subscribe = append(out.Subscribe, request)
 	return nil
 }
@@ -104,7 +106,7 @@ func (s *Session) Subscribed(id uint16, codes []packet.ReasonCode, out *Output) 
 		case c.existed:
 			s.subs.list[at] = c.previous
 		default:
-			s.subs.delete(c.made.Filter)
+			s.unsubscribe(c.made.Filter)
 		}
 	}
 	s.writeAnswer(&owed, out)
@@ -121,7 +123,7 @@ func (s *Session) receiveUnsubscribe(frame []byte, out *Output) error {
 	for i, f := range p.Filters {
 		filter := string(f)
 		switch {
-		case s.subs.delete(filter): // [MQTT-3.10.4-1]
+		case s.unsubscribe(filter): // [MQTT-3.10.4-1]
 			request.Filters = append(request.Filters, filter)
 		case topic.ValidateFilter(filter) != nil:
 			owed.codes[i] = packet.TopicFilterInvalid
@@ -133,7 +135,7 @@ func (s *Session) receiveUnsubscribe(frame []byte, out *Output) error {
 		s.writeAnswer(&owed, out) // [MQTT-3.10.4-5]
 		return nil
 	}
-	s.pending = append(s.pending, owed)
+	s.owe(&owed)
 	out.Unsubscribe = append(out.Unsubscribe, request)
 	return nil
 }
@@ -148,16 +150,31 @@ func (s *Session) Unsubscribed(id uint16, out *Output) {
 
 // takeAnswer finds the oldest answer owed for id.
 func (s *Session) takeAnswer(id uint16, unsub bool) (answer, bool) {
-	for i, a := range s.pending {
-		if a.id == id && a.unsub == unsub {
-			s.pending = append(s.pending[:i], s.pending[i+1:]...)
-			if len(s.pending) == 0 {
-				s.pending = nil
-			}
-			return a, true
+	for at := &s.pending; *at != nil; at = &(*at).next {
+		if a := *at; a.id == id && a.unsub == unsub {
+			*at = a.next
+			return *a, true
 		}
 	}
 	return answer{}, false
+}
+
+// owe remembers an answer, behind those that are owed already.
+func (s *Session) owe(a *answer) {
+	at := &s.pending
+	for *at != nil {
+		at = &(*at).next
+	}
+	*at = a
+}
+
+// unsubscribe forgets a Subscription, if it existed.
+func (s *Session) unsubscribe(filter string) (existed bool) {
+	existed = s.subs.delete(filter)
+	if existed && len(s.subs.list) == 0 {
+		s.subs = nil
+	}
+	return existed
 }
 
 func (s *Session) writeAnswer(a *answer, out *Output) {

@@ -5,7 +5,7 @@ import "iter"
 // subscriptions is the table of a Session's own Subscriptions: a list, and an index by Topic Filter
 // once it is long.
 //
-// Invariant: index is nil or holds every entry of list.
+// Invariant: list is not empty; index is nil or holds every entry of list. A nil table has no entries.
 type subscriptions struct {
 	list  []Subscription
 	index map[string]int32
@@ -15,6 +15,9 @@ type subscriptions struct {
 const indexed = 16
 
 func (t *subscriptions) find(filter string) (int, bool) {
+	if t == nil {
+		return 0, false
+	}
 	if t.index != nil {
 		i, ok := t.index[filter]
 		return int(i), ok
@@ -27,15 +30,15 @@ func (t *subscriptions) find(filter string) (int, bool) {
 	return 0, false
 }
 
-// put adds s or replaces the one with the same Topic Filter, which it returns.
-func (t *subscriptions) put(s Subscription) (previous Subscription, existed bool) {
+// put adds s or replaces the one with the same Topic Filter, which it returns with the table, for there may have been none.
+func (t *subscriptions) put(s Subscription) (table *subscriptions, previous Subscription, existed bool) {
 	if i, ok := t.find(s.Filter); ok {
 		previous = t.list[i]
 		t.list[i] = s
-		return previous, true
+		return t, previous, true
 	}
-	if t.list == nil {
-		t.list = make([]Subscription, 0, 1)
+	if t == nil {
+		t = &subscriptions{list: make([]Subscription, 0, 1)}
 	}
 	t.list = append(t.list, s)
 	if t.index != nil {
@@ -46,9 +49,10 @@ func (t *subscriptions) put(s Subscription) (previous Subscription, existed bool
 			t.index[t.list[i].Filter] = int32(i)
 		}
 	}
-	return Subscription{}, false
+	return t, Subscription{}, false
 }
 
+// delete takes an entry out. The table is to be forgotten when it was the last.
 func (t *subscriptions) delete(filter string) (existed bool) {
 	i, ok := t.find(filter)
 	if !ok {
@@ -64,14 +68,14 @@ func (t *subscriptions) delete(filter string) (existed bool) {
 	t.list[i] = t.list[last]
 	t.list[last] = Subscription{}
 	t.list = t.list[:last]
-	if last == 0 {
-		*t = subscriptions{}
-	}
 	return true
 }
 
 func (t *subscriptions) all() iter.Seq[Subscription] {
 	return func(yield func(Subscription) bool) {
+		if t == nil {
+			return
+		}
 		for _, s := range t.list {
 			if !yield(s) {
 				return

@@ -6,19 +6,29 @@ import "github.com/troupemq/troupe/protocol/packet"
 // Delay Interval is over, or when the Session ends, whichever comes first [MQTT-3.1.2-8].
 // A Client that comes back before takes it away [MQTT-3.1.3-9].
 func (s *Session) leaveWill(now int64, out *Output) {
-	switch {
-	case s.will == nil:
-	case s.will.DelayInterval == 0 || s.expiry == 0:
+	switch w := s.unusual().will; {
+	case w == nil:
+	case w.DelayInterval == 0 || s.expiry == 0:
 		s.publishWill(now, out)
 	default:
-		s.willAt = now + int64(s.will.DelayInterval)*1000
+		s.rare.willAt = now + int64(w.DelayInterval)*1000
 	}
+}
+
+// setWill replaces the Will, with nil takes it away. None is due then.
+func (s *Session) setWill(w *packet.Will) {
+	if w == nil && s.rare == nil {
+		return
+	}
+	r := s.seldom()
+	r.will, r.willAt = w, 0
+	s.tidy()
 }
 
 // publishWill hands the Will to the host and forgets it [MQTT-3.1.2-10].
 func (s *Session) publishWill(now int64, out *Output) {
-	w := s.will
-	s.will, s.willAt = nil, 0
+	w := s.unusual().will
+	s.setWill(nil)
 	if w == nil {
 		return
 	}
