@@ -38,12 +38,15 @@ func (s *Session) connect(m *message.Connect) {
 	s.env.Root.Send(s.connection, &message.Attached{Session: s.self(), Epoch: s.epoch, KeepAlive: s.core.KeepAlive()})
 	s.apply()
 	s.pace()
-	s.log().Info("client connected",
-		zap.String("address", m.Address),
-		zap.String("listener", m.Listener),
-		zap.Uint8("version", uint8(m.Packet.Version)),
-		zap.Bool("clean_start", m.Packet.CleanStart),
-		zap.Uint16("keep_alive", s.core.KeepAlive()))
+	if entry := s.env.Log.Check(zap.InfoLevel, "client connected"); entry != nil {
+		entry.Write(
+			zap.String("client", s.core.ClientID()),
+			zap.String("address", m.Address),
+			zap.String("listener", m.Listener),
+			zap.Uint8("version", uint8(m.Packet.Version)),
+			zap.Bool("clean_start", m.Packet.CleanStart),
+			zap.Uint16("keep_alive", s.core.KeepAlive()))
+	}
 }
 
 // disconnect is the server's wish to be rid of the Client, with a word to it.
@@ -67,8 +70,12 @@ func (s *Session) detach(cause error) {
 }
 
 func (s *Session) logDisconnect(cause error) {
+	entry := s.env.Log.Check(zap.InfoLevel, "client disconnected")
+	if entry == nil {
+		return
+	}
 	reason := "connection lost"
-	fields := []zap.Field{zap.String("address", s.address)}
+	fields := []zap.Field{zap.String("client", s.core.ClientID()), zap.String("address", s.address)}
 	if s.closing != nil {
 		reason = s.closing.Code.String()
 		if s.closing.ByClient {
@@ -87,7 +94,7 @@ func (s *Session) logDisconnect(cause error) {
 	if cause != nil {
 		fields = append(fields, zap.NamedError("cause", cause))
 	}
-	s.log().Info("client disconnected", fields...)
+	entry.Write(fields...)
 }
 
 // end is the end of the Session by a decision outside of it.
