@@ -19,7 +19,7 @@ var ErrAgain = errors.New("eventloop: the stream is not ready")
 var ErrClosed = errors.New("eventloop: closed")
 
 // ScratchSize is the size in bytes of a loop's read buffer.
-const ScratchSize = 64 << 10
+const ScratchSize = 128 << 10
 
 // What a connection that was finished still takes from its peer before it is closed.
 const (

@@ -163,9 +163,12 @@ func (s *socket) dispatch(kernel uint32) {
 	if events == Hangup {
 		s.forget() // nothing is wanted, and the kernel would report the hangup for ever
 	}
-	if events == Readable && s.greedy {
-		s.loop.poller.greedy.add(s)
-		return
+	if events == Readable {
+		if s.greedy {
+			s.loop.poller.greedy.add(s)
+			return
+		}
+		s.loop.poller.greedy.calm = true
 	}
 	if events != 0 {
 		s.handler.Ready(events)

@@ -3,7 +3,7 @@ package packet
 import "sync/atomic"
 
 // SlabSize is the number of bytes of a [Slab].
-const SlabSize = 64 << 10
+const SlabSize = 128 << 10
 
 // Slab is a buffer that Runs are views of and that is used again for other
 // messages once nobody reads it any more: a flood then moves through a few
