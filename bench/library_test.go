@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,6 +24,23 @@ func TestWorkloadsAreWhole(t *testing.T) {
 		again, err := LoadWorkload(w.Name)
 		require.NoError(t, err)
 		require.Equal(t, w, again)
+	}
+}
+
+// The tables of docs/performance.md have them all.
+func TestWorkloadsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../docs/performance.md")
+	require.NoError(t, err)
+	rows := make(map[string]bool)
+	for line := range strings.Lines(string(page)) {
+		if cells := strings.Split(line, "|"); len(cells) > 4 {
+			for name := range strings.SplitSeq(cells[1], ",") {
+				rows[strings.TrimSpace(name)] = true
+			}
+		}
+	}
+	for _, w := range Workloads() {
+		require.True(t, rows[w.Name], "workload %s is in no table", w.Name)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -42,21 +43,33 @@ func WithProgress(report func(Progress)) Option { return func(r *run) { r.report
 // bytes, so that the clients do not stop in the middle of a measurement. It is for a program that does nothing else.
 func WithoutCollector(limit int64) Option { return func(r *run) { r.heap = limit } }
 
+// WithProcessors lets Go use n processors while the run lasts, for this whole process; 0 stands for twice those of the machine.
+// With more than there are, a client of an open loop whose time has come is put on by the system at once, and does not wait
+// inside of Go until those of a flood have had their turns: its latency is the broker's then, and not the harness's.
+func WithProcessors(n int) Option {
+	return func(r *run) {
+		if r.processors = n; n == 0 {
+			r.processors = 2 * runtime.NumCPU()
+		}
+	}
+}
+
 // run is one call of Run.
 type run struct {
-	workload  Workload
-	target    Target
-	endpoint  client.Endpoint
-	sources   int
-	report    func(Progress)
-	heap      int64
-	result    Result
-	cancel    context.CancelCauseFunc
-	peak      int64           // of the broker's resident memory
-	sampled   bool            // by us, since the kernel's own cannot be reset
-	enough    <-chan struct{} // ends warm-up and counted span before their time; nil: never
-	lastDone  int64
-	lastShown time.Time
+	workload   Workload
+	target     Target
+	endpoint   client.Endpoint
+	sources    int
+	report     func(Progress)
+	heap       int64
+	processors int
+	result     Result
+	cancel     context.CancelCauseFunc
+	peak       int64           // of the broker's resident memory
+	sampled    bool            // by us, since the kernel's own cannot be reset
+	enough     <-chan struct{} // ends warm-up and counted span before their time; nil: never
+	lastDone   int64
+	lastShown  time.Time
 }
 
 // Run does to the target what the workload says. If the run is cut short, by ctx, by a broker that goes away or by one that
@@ -95,6 +108,9 @@ func Run(ctx context.Context, w Workload, t Target, opts ...Option) (Result, err
 			debug.SetMemoryLimit(limit)
 			debug.FreeOSMemory()
 		}()
+	}
+	if r.processors > 0 {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(r.processors))
 	}
 	outer := ctx
 	ctx, r.cancel = context.WithCancelCause(ctx)

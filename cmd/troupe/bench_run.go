@@ -96,7 +96,8 @@ func (b *comparison) do(ctx context.Context, workloads []bench.Workload, out io.
 		return err
 	}
 	defer os.RemoveAll(dir)
-	plan := suite.Plan{Workloads: workloads, Rounds: b.rounds, Command: commandLine(os.Args), Options: []bench.Option{bench.WithoutCollector(generatorHeap)}}
+	plan := suite.Plan{Workloads: workloads, Rounds: b.rounds, Command: commandLine(os.Args),
+		Options: []bench.Option{bench.WithoutCollector(generatorHeap), bench.WithProcessors(0)}}
 	for _, t := range targets {
 		plan.Brokers = append(plan.Brokers, suite.Target(t))
 	}
