@@ -37,8 +37,8 @@ func (r *Retained) remember(at int64, name string) {
 	heap.Push(times, expiry{at, name})
 	if len(*times) > 1024+4*r.store.tree.Len() {
 		*times = slices.DeleteFunc(*times, func(e expiry) bool {
-			run, ok := r.get([]byte(e.name))
-			return !ok || run.Deadline != e.at
+			k, ok := r.get([]byte(e.name))
+			return !ok || k.deadline() != e.at
 		})
 		heap.Init(times)
 	}
@@ -53,7 +53,7 @@ func (r *Retained) sweep(now int64) {
 			break
 		}
 		due := heap.Pop(times).(expiry)
-		if run, ok := r.get([]byte(due.name)); ok && run.Deadline != 0 && run.Deadline <= now {
+		if k, ok := r.get([]byte(due.name)); ok && k.expired(now) {
 			r.remove([]byte(due.name))
 			r.counters.DroppedExpired.Add(1)
 		}

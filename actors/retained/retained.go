@@ -16,7 +16,6 @@ import (
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/eventloop"
 	"github.com/troupemq/troupe/internal/telemetry"
-	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/protocol/topic"
 )
 
@@ -37,12 +36,12 @@ type Limits struct {
 // that it outlives a failure of it: the tree is immutable and each change is
 // taken over whole or not at all.
 type Store struct {
-	tree  *topic.Tree[*packet.Run] // runs of one frame that pin nothing else
+	tree  *topic.Tree[kept]
 	times expiries
 }
 
 // NewStore makes an empty store.
-func NewStore() *Store { return &Store{tree: topic.NewTree[*packet.Run]()} }
+func NewStore() *Store { return &Store{tree: topic.NewTree[kept]()} }
 
 // Retained is the actor of one share of the retained messages.
 type Retained struct {
@@ -52,7 +51,7 @@ type Retained struct {
 	counters *telemetry.Counters
 	log      *zap.Logger
 
-	edit  *topic.TreeEditor[*packet.Run] // nil: nothing changed since the last commit
+	edit  *topic.TreeEditor[kept] // nil: nothing changed since the last commit
 	timer *eventloop.Timer
 	full  bool // a message was refused and none accepted since
 }
@@ -99,22 +98,19 @@ func (r *Retained) retain(m *message.Retain) {
 		r.remove(name)
 		return
 	}
-	run := m.Run.Owned()
 	before, replaces := r.get(name)
-	grown := int64(len(run.Frames))
-	if replaces {
-		grown -= int64(len(before.Frames))
-	}
+	grown := int64(len(m.Run.Frames) - len(before.frame))
 	if r.refuse(replaces, grown, name) {
 		return
 	}
-	r.change(func(e *topic.TreeEditor[*packet.Run]) { e.Put(name, run) })
+	k := keep(m.Run)
+	r.change(func(e *topic.TreeEditor[kept]) { e.Put(k.name(), k) })
 	r.counters.RetainedBytes.Add(grown)
 	if !replaces {
 		r.counters.RetainedMessages.Add(1)
 	}
-	if run.Deadline != 0 {
-		r.remember(run.Deadline, string(name))
+	if at := k.deadline(); at != 0 {
+		r.remember(at, string(name))
 	}
 }
 
@@ -137,7 +133,7 @@ func (r *Retained) refuse(replaces bool, grown int64, name []byte) bool {
 	return over
 }
 
-func (r *Retained) get(name []byte) (*packet.Run, bool) {
+func (r *Retained) get(name []byte) (kept, bool) {
 	if r.edit != nil {
 		return r.edit.Get(name)
 	}
@@ -146,7 +142,7 @@ func (r *Retained) get(name []byte) (*packet.Run, bool) {
 
 // change does one change. Should it fail in the middle, the edit is not to be
 // committed.
-func (r *Retained) change(do func(*topic.TreeEditor[*packet.Run])) {
+func (r *Retained) change(do func(*topic.TreeEditor[kept])) {
 	edit := r.edit
 	if edit == nil {
 		edit = r.store.tree.Edit()
@@ -161,25 +157,26 @@ func (r *Retained) remove(name []byte) {
 	if !ok {
 		return
 	}
-	r.change(func(e *topic.TreeEditor[*packet.Run]) { e.Delete(name) })
+	r.change(func(e *topic.TreeEditor[kept]) { e.Delete(name) })
 	r.counters.RetainedMessages.Add(-1)
-	r.counters.RetainedBytes.Add(-int64(len(before.Frames)))
+	r.counters.RetainedBytes.Add(-int64(len(before.frame)))
 }
 
 func (r *Retained) replay(ctx actor.Context, m *message.Replay) {
-	cursor, ok := m.Position.(*topic.Cursor[*packet.Run])
+	cursor, ok := m.Position.(*topic.Cursor[kept])
 	if !ok {
 		cursor = r.store.tree.Find(m.Filter)
 	}
 	now, size := r.loop.Now(), 0
-	answer := &message.Retained{Terms: m.Terms}
-	done := cursor.Walk(sliceSteps, func(_ string, run *packet.Run) bool {
-		if run.Deadline == 0 || run.Deadline > now {
-			answer.Runs = append(answer.Runs, run)
-			size += len(run.Frames)
+	var found runs
+	done := cursor.Walk(sliceSteps, func(_ string, k kept) bool {
+		if !k.expired(now) {
+			found.add(k, sliceMessages)
+			size += len(k.frame)
 		}
-		return len(answer.Runs) < sliceMessages && size < sliceBytes
+		return len(found.all) < sliceMessages && size < sliceBytes
 	})
+	answer := &message.Retained{Runs: found.all, Terms: m.Terms}
 	if done {
 		ctx.Send(m.Subscriber, answer)
 		return

@@ -27,6 +27,21 @@ func (r *Run) Each() iter.Seq[*Run] {
 	}
 }
 
+// Restore makes a zero Run the one of a frame that was kept from a run of one
+// message, with the version and the deadline of that.
+func (r *Run) Restore(frame []byte, v Version, deadline int64) {
+	l := LayoutOf(frame, v)
+	r.Frames, r.Count, r.Version = frame, 1, v
+	r.QoS, r.Retain = QoS(frame[0]>>1&0b11), frame[0]&1 != 0
+	r.Topic, r.Largest, r.Slab = frame[l.Topic:l.TopicEnd], l.Size, len(frame)
+	if l.Properties < l.PropertiesEnd {
+		var p Publish
+		if p.Decode(frame, v) == nil && p.HasMessageExpiry { // a run holds valid frames only
+			r.HasExpiry, r.Expiry, r.Deadline = true, p.MessageExpiry, deadline
+		}
+	}
+}
+
 // PayloadSize is the number of bytes of the first message's payload.
 func (r *Run) PayloadSize() int {
 	l := LayoutOf(r.Frames, r.Version)

@@ -162,11 +162,11 @@ func BenchmarkTree(b *testing.B) {
 	const names = 100000
 	e := NewTree[*int]().Edit()
 	for i := range names {
-		e.Put(name("devices/%d/state", i), new(int))
+		e.Put(fmt.Sprintf("devices/%d/state", i), new(int))
 	}
 	tree := e.Commit()
 	b.Run("replace", func(b *testing.B) {
-		name, t := name("devices/4711/state"), tree
+		name, t := "devices/4711/state", tree
 		b.ReportAllocs()
 		for b.Loop() {
 			e := t.Edit()

@@ -181,7 +181,7 @@ func TestDeepTopics(t *testing.T) {
 	require.NoError(t, ValidateFilter(slashes))
 	require.NoError(t, ValidateFilter(plus))
 	e, te := NewIndex[int]().Edit(), NewTree[int]().Edit()
-	te.Put([]byte(slashes), 0)
+	te.Put(slashes, 0)
 	e.Put(slashes, 0, 0)
 	e.Put(plus, 1, 1)
 	require.LessOrEqual(t, copied(e.Commit()), 6, "a chain is one node")
@@ -189,7 +189,7 @@ func TestDeepTopics(t *testing.T) {
 	for i := 1; i <= nodes; i++ {
 		e.Put(slashes[:i], 2, 2)
 		e.Put(plus[:i*2-1], 3, 3)
-		te.Put([]byte(slashes[:i]), i)
+		te.Put(slashes[:i], i)
 	}
 	x, tree := e.Commit(), te.Commit()
 	require.Equal(t, []string{"0=0", "1=1"}, found(x, slashes))

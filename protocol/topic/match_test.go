@@ -41,7 +41,7 @@ func TestMatch(t *testing.T) {
 			for name := range strings.FieldsSeq(names) {
 				e, te := NewIndex[int]().Edit(), NewTree[int]().Edit()
 				e.Put(c.filter, 1, 1)
-				te.Put([]byte(name), 1)
+				te.Put(name, 1)
 				_, _, inTree := te.Commit().Find(c.filter).Next()
 				require.Equal(t, i == 0, Match(c.filter, name), "Match(%q, %q)", c.filter, name)
 				require.Equal(t, i == 0, len(found(e.Commit(), name)) > 0, "Index with %q, %q", c.filter, name)

@@ -47,17 +47,16 @@ func (e *TreeEditor[V]) Get(name []byte) (v V, ok bool) {
 	return v, false
 }
 
-// Put sets the value of a Topic Name and tells whether it had one. It copies
-// name only if it is new.
-func (e *TreeEditor[V]) Put(name []byte, v V) (replaced bool) {
-	key := view(name)
-	if n := e.trie.get(key); n != nil {
-		replaced, key = true, n.key
-	} else {
-		key = string(name)
+// Put sets the value of a Topic Name and tells whether it had one. It keeps
+// name and lets go of the one that came with the value before: it may be a part
+// of what v holds.
+func (e *TreeEditor[V]) Put(name string, v V) (replaced bool) {
+	replaced = e.trie.get(name) != nil
+	if !replaced {
 		e.count++
 	}
-	e.trie.put(key).value = v
+	n := e.trie.put(name)
+	n.key, n.value = name, v
 	return replaced
 }
 

@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
@@ -47,7 +48,7 @@ func TestTreeAgainstMap(t *testing.T) {
 				key, v := name.Draw(t, "name"), rapid.Int().Draw(t, "value")
 				buffer := []byte(key)
 				_, there := model[key]
-				if e.Put(buffer, v) != there {
+				if e.Put(string(buffer), v) != there {
 					t.Fatalf("Put replaced %v, want %v", !there, there)
 				}
 				clear(buffer) // is the caller's again
@@ -111,7 +112,7 @@ func matching(model map[string]int, filter string) []string {
 func TestWalkKeepsToItsBudget(t *testing.T) {
 	e := NewTree[int]().Edit()
 	for i := range 10000 {
-		e.Put(name("devices/%d/state", i), i)
+		e.Put(fmt.Sprintf("devices/%d/state", i), i)
 	}
 	c := e.Commit().Find("+/+/absent") // passes every name and finds none
 	turns := 1

@@ -152,6 +152,7 @@ func (t *trie[T]) remove(key string) {
 	}
 	var none T
 	n.set, n.value = false, none
+	n.key, n.start = strings.Clone(label), 0 // as in split
 	t.tidy(slot)
 }
 

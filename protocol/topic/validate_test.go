@@ -122,7 +122,7 @@ func FuzzTopics(f *testing.F) {
 		e, te := NewIndex[int]().Edit(), NewTree[int]().Edit()
 		require.False(t, e.Put(filter, 7, 1))
 		require.True(t, e.Put(filter, 7, 1))
-		require.False(t, te.Put([]byte(name), 1))
+		require.False(t, te.Put(name, 1))
 		x, tree := e.Commit(), te.Commit()
 		_, rest, _ := cutShare(filter)
 		_, _, matched := tree.Find(rest).Next()
