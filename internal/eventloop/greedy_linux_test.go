@@ -96,13 +96,13 @@ func TestReadingTellsWhoIsGreedy(t *testing.T) {
 	l := g.loops[0]
 	ours, theirs := tcpPair(t)
 	defer func() { _ = theirs.Close() }()
-	const sent = 3*ScratchSize + 1
+	const budget, sent = 8 << 10, 3*8<<10 + 1
 	got, greedy := 0, 0
 	all := make(chan struct{})
 	e := attach(t, g, l, ours, func(e *end, _ Events) {
-		n, err := e.Read(l.Scratch()[:l.ReadBudget()])
+		n, err := e.Read(l.Scratch()[:budget])
 		require.NoError(t, err)
-		require.Equal(t, n == l.ReadBudget(), e.Stream.(*socket).greedy)
+		require.Equal(t, n == budget, e.Stream.(*socket).greedy)
 		if e.Stream.(*socket).greedy {
 			greedy++
 		}
@@ -110,10 +110,10 @@ func TestReadingTellsWhoIsGreedy(t *testing.T) {
 			close(all)
 		}
 	})
-	_, err := theirs.Write(make([]byte, 2*ScratchSize)) // there before the first read
+	_, err := theirs.Write(make([]byte, 2*budget)) // there before the first read
 	require.NoError(t, err)
 	on(l, func() { e.Interest(true, false) })
-	_, err = theirs.Write(make([]byte, sent-2*ScratchSize))
+	_, err = theirs.Write(make([]byte, sent-2*budget))
 	require.NoError(t, err)
 	await(t, all)
 	on(l, func() {

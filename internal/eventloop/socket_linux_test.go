@@ -67,7 +67,7 @@ func TestBudgetIsShared(t *testing.T) {
 	g := start(t, 1)
 	l := g.loops[0]
 	on(l, func() {
-		for count, want := range map[int]int{0: budgetHigh, 1: budgetHigh, 16: budgetHigh, 32: 32 << 10, 128: budgetLow, 512: budgetLow} {
+		for count, want := range map[int]int{0: budgetHigh, 1: budgetHigh, 8: budgetHigh, 32: 32 << 10, 128: budgetLow, 512: budgetLow} {
 			clear(l.poller.ready[:])
 			for i := range count {
 				l.poller.ready[i].Fd = wakeSlot
