@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"time"
 
 	"github.com/troupemq/troupe/protocol/packet"
@@ -188,7 +189,13 @@ func (c *Client) Ping() error {
 }
 
 // Write writes ready-made packets. Several goroutines may write; each Write stays in one piece.
-func (c *Client) Write(b []byte) (int, error) { return c.conn.Write(b) }
+func (c *Client) Write(b []byte) (int, error) {
+	n, err := c.conn.Write(b)
+	if err != nil {
+		err = closed(err)
+	}
+	return n, err
+}
 
 // SetReadDeadline bounds what Read may wait, as in net.Conn.
 func (c *Client) SetReadDeadline(t time.Time) error { return c.conn.SetReadDeadline(t) }
@@ -229,8 +236,11 @@ func reason(text []byte) string {
 
 // closed words the end of a connection that should have gone on.
 func closed(err error) error {
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		return errors.New("the broker closed the connection")
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("the broker closed the connection: %w", err)
 	}
 	return err
 }
