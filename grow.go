@@ -2,7 +2,6 @@ package troupe
 
 import (
 	"crypto/rand"
-	"net"
 	"strconv"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -18,6 +17,7 @@ import (
 	"github.com/troupemq/troupe/actors/sys"
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/internal/eventloop"
 	"github.com/troupemq/troupe/protocol/packet"
 	core "github.com/troupemq/troupe/protocol/session"
 )
@@ -104,7 +104,7 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 		children := func(ctx actor.Context) []*actor.PID {
 			pids := make([]*actor.PID, len(t.loops))
 			for i, loop := range t.loops {
-				accept := func(ctx actor.Context, c net.Conn) {
+				accept := func(ctx actor.Context, c eventloop.Conn) {
 					connectionKind.SpawnChild(ctx, loop, "", func(m *system.Mailbox) actor.Actor {
 						return connection.New(env, known, loop, m, c)
 					})
@@ -116,7 +116,7 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 			return pids
 		}
 		t.listeners = append(t.listeners, listenerKind.SpawnChild(ctx, t.loops[0], l.name, func(*system.Mailbox) actor.Actor {
-			return listener.New(l.listener, t.broker.config.Limits.MaxConnections, children, t.counters, log)
+			return listener.New(t.loops[0], l.listener, t.broker.config.Limits.MaxConnections, children, t.counters, log)
 		}))
 	}
 }

@@ -1,7 +1,6 @@
 package troupe
 
 import (
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -77,7 +76,7 @@ var (
 // the same each time comes from here, so that a simulation can bring its own.
 type ground struct {
 	loops       []eventloop.Loop
-	attach      func(net.Conn, eventloop.Loop, eventloop.Handler) (eventloop.Stream, error)
+	attach      func(eventloop.Conn, eventloop.Loop, eventloop.Handler) (eventloop.Stream, error)
 	newClientID func() string  // for a Client that brings none
 	slabs       *message.Slabs // for what connections read in bulk
 }

@@ -25,7 +25,7 @@ var (
 )
 
 // Attach binds an accepted connection to a loop, as eventloop.Group.Attach does.
-func (s *Scheduler) Attach(c net.Conn, l eventloop.Loop, h eventloop.Handler) (eventloop.Stream, error) {
+func (s *Scheduler) Attach(c eventloop.Conn, l eventloop.Loop, h eventloop.Handler) (eventloop.Stream, error) {
 	socket := c.(*Socket)
 	socket.loop, socket.handler = l.(*loop), h
 	socket.loop.sockets = append(socket.loop.sockets, socket)

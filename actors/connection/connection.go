@@ -40,7 +40,7 @@ const (
 type Env struct {
 	Root           *actor.RootContext
 	Loops          []eventloop.Loop
-	Attach         func(net.Conn, eventloop.Loop, eventloop.Handler) (eventloop.Stream, error)
+	Attach         func(eventloop.Conn, eventloop.Loop, eventloop.Handler) (eventloop.Stream, error)
 	Clients        *routing.Clients
 	Limits         *core.Limits
 	Auth           *auth.Authenticator
@@ -99,7 +99,7 @@ type output struct {
 }
 
 // New makes the actor for an accepted connection. mailbox is its own.
-func New(env *Env, listener *Listener, loop eventloop.Loop, mailbox *system.Mailbox, conn net.Conn) *Connection {
+func New(env *Env, listener *Listener, loop eventloop.Loop, mailbox *system.Mailbox, conn eventloop.Conn) *Connection {
 	o := env.takeOpening()
 	o.listener, o.accepted = listener, conn
 	return &Connection{env: env, loop: uint16(slices.Index(env.Loops, loop)), mailbox: mailbox, opening: o}

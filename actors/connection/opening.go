@@ -2,7 +2,6 @@ package connection
 
 import (
 	"context"
-	"net"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -19,8 +18,8 @@ import (
 // accept over CONNECT and authentication to [message.Attached].
 type opening struct {
 	listener   *Listener
-	accepted   net.Conn // until Started
-	address    string   // of the peer
+	accepted   eventloop.Conn // until Started
+	address    string         // of the peer
 	handshake  core.Handshake
 	out        core.Output
 	connect    *packet.Connect // once it was accepted

@@ -2,8 +2,9 @@
 //
 // A listener supervises one Connections actor per event loop, and those
 // supervise the connections that were accepted there: a single parent of
-// 100,000 children would be a hot spot. The goroutine that accepts does only
-// that and posts each connection to the next loop in turn.
+// 100,000 children would be a hot spot. What accepts, a turn of the listener's
+// loop or a goroutine, does only that and posts each connection to the next
+// loop in turn.
 package listener
 
 import (
@@ -20,6 +21,7 @@ import (
 
 // Listener is the actor of one open port.
 type Listener struct {
+	loop     eventloop.Loop // its own
 	socket   net.Listener
 	maximum  int64 // connections of the instance, 0: no bound
 	spawn    func(ctx actor.Context) []*actor.PID
@@ -32,8 +34,8 @@ type Listener struct {
 
 // New makes the actor of an open socket. spawn makes its children, one
 // Connections actor per event loop. The socket is closed when the actor stops.
-func New(socket net.Listener, maximum int, spawn func(actor.Context) []*actor.PID, counters *telemetry.Counters, log *zap.Logger) *Listener {
-	return &Listener{socket: socket, maximum: int64(maximum), spawn: spawn, counters: counters, log: log}
+func New(loop eventloop.Loop, socket net.Listener, maximum int, spawn func(actor.Context) []*actor.PID, counters *telemetry.Counters, log *zap.Logger) *Listener {
+	return &Listener{loop: loop, socket: socket, maximum: int64(maximum), spawn: spawn, counters: counters, log: log}
 }
 
 // Receive implements actor.Actor.
@@ -55,8 +57,8 @@ func (l *Listener) Receive(ctx actor.Context) {
 func (l *Listener) start(ctx actor.Context) {
 	l.children = l.spawn(ctx)
 	children, root := l.children, ctx.ActorSystem().Root
-	next, full := 0, false // of the accepting goroutine
-	l.running = eventloop.Listen(l.socket, l.log, func(conn net.Conn) {
+	next, full := 0, false // of who accepts
+	l.running = eventloop.Listen(l.loop, l.socket, l.log, func(conn eventloop.Conn) {
 		l.counters.ConnectionsAccepted.Add(1)
 		if open := l.counters.ConnectionsOpen.Add(1); l.maximum > 0 && open > l.maximum {
 			l.counters.ConnectionsOpen.Add(-1)
@@ -88,19 +90,19 @@ func (l *Listener) hush() {
 
 // Accepted hands a connection to the Connections actor that is to supervise it.
 type Accepted struct {
-	Conn net.Conn
+	Conn eventloop.Conn
 }
 
 // Connections is the actor that supervises the connections of one listener
 // that were accepted on one event loop.
 type Connections struct {
-	spawn    func(actor.Context, net.Conn)
+	spawn    func(actor.Context, eventloop.Conn)
 	waiting  []chan<- struct{} // told when no connection is left
 	children int
 }
 
 // NewConnections makes the actor; spawn makes the actor of a connection.
-func NewConnections(spawn func(actor.Context, net.Conn)) *Connections {
+func NewConnections(spawn func(actor.Context, eventloop.Conn)) *Connections {
 	return &Connections{spawn: spawn}
 }
 

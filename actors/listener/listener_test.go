@@ -14,6 +14,7 @@ import (
 	"github.com/troupemq/troupe/actors/listener"
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/actors/system"
+	"github.com/troupemq/troupe/internal/eventloop"
 	"github.com/troupemq/troupe/internal/telemetry"
 )
 
@@ -52,7 +53,7 @@ func (c *conn) Close() error { close(c.closed); return nil }
 // child notes what the listener sends it; it is told by another goroutine.
 type child struct {
 	actortest.Witness
-	accepted chan net.Conn
+	accepted chan eventloop.Conn
 	quiesced int
 }
 
@@ -73,12 +74,12 @@ func TestListener(t *testing.T) {
 	var children [2]*child
 	var pids []*actor.PID
 	for i := range children {
-		children[i] = &child{accepted: make(chan net.Conn, 8)}
+		children[i] = &child{accepted: make(chan eventloop.Conn, 8)}
 		pid, _ := s.System.Actors().ProcessRegistry.Add(children[i], []string{"one", "two"}[i])
 		pids = append(pids, pid)
 	}
 	pid := s.Spawn("listener", func(*system.Mailbox) actor.Actor {
-		return listener.New(socket, 3, func(actor.Context) []*actor.PID { return pids }, &counters, zap.New(core))
+		return listener.New(s.Loop, socket, 3, func(actor.Context) []*actor.PID { return pids }, &counters, zap.New(core))
 	})
 	require.Equal(t, 1, logs.FilterMessage("listening").Len())
 
@@ -88,7 +89,7 @@ func TestListener(t *testing.T) {
 		c := newConn()
 		conns = append(conns, c)
 		socket.conns <- c
-		require.Equal(t, net.Conn(c), <-children[i%2].accepted)
+		require.Equal(t, eventloop.Conn(c), <-children[i%2].accepted)
 	}
 	for range 2 {
 		refused := newConn()
@@ -99,7 +100,7 @@ func TestListener(t *testing.T) {
 	counters.ConnectionsOpen.Add(-1) // one goes
 	another := newConn()
 	socket.conns <- another
-	require.Equal(t, net.Conn(another), <-children[1].accepted)
+	require.Equal(t, eventloop.Conn(another), <-children[1].accepted)
 	require.EqualValues(t, 6, counters.ConnectionsAccepted.Load())
 	require.EqualValues(t, 2, counters.ConnectionsRefused.Load())
 	require.Equal(t, 1, logs.FilterMessage("connections at limits.max_connections, new ones are refused").Len())
@@ -133,7 +134,7 @@ func TestConnectionsQuiesceWhenTheLastIsGone(t *testing.T) {
 	var spawned []*actor.PID
 	failing := false
 	pid := s.Spawn("connections", func(*system.Mailbox) actor.Actor {
-		return listener.NewConnections(func(ctx actor.Context, _ net.Conn) {
+		return listener.NewConnections(func(ctx actor.Context, _ eventloop.Conn) {
 			if failing {
 				panic("no more")
 			}

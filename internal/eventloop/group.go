@@ -55,7 +55,7 @@ func (g *Group) Loops() []Loop {
 
 // Attach binds c to l and tells h of its events, from the first Interest on. It takes c over: use the Stream alone from then on; after an
 // error c is closed. A TCP connection on Linux joins the loop's epoll set; any other gets goroutines and bounded buffers.
-func (g *Group) Attach(c net.Conn, l Loop, h Handler) (Stream, error) {
+func (g *Group) Attach(c Conn, l Loop, h Handler) (Stream, error) {
 	if s, ok, err := attachSocket(c, l, h); ok {
 		if err != nil {
 			_ = c.Close()
@@ -63,7 +63,12 @@ func (g *Group) Attach(c net.Conn, l Loop, h Handler) (Stream, error) {
 		}
 		return s, nil
 	}
-	return g.attachPump(c, l, h)
+	whole, ok := c.(net.Conn)
+	if !ok {
+		_ = c.Close()
+		return nil, fmt.Errorf("attach %v: %T is no net.Conn, and %T no loop of a group", c.RemoteAddr(), c, l)
+	}
+	return g.attachPump(whole, l, h)
 }
 
 // Close ends the loops as soon as their queues have run dry, or at once when ctx is done, and then closes the streams that are left.

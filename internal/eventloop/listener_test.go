@@ -14,8 +14,8 @@ import (
 func TestListenerAccepts(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	accepted := make(chan net.Conn)
-	l := Listen(inner, zap.NewNop(), func(c net.Conn) { accepted <- c })
+	accepted := make(chan Conn)
+	l := Listen(nil, inner, zap.NewNop(), func(c Conn) { accepted <- c })
 	for range 3 {
 		theirs, err := net.Dial("tcp", l.Addr().String())
 		require.NoError(t, err)
@@ -52,8 +52,8 @@ func TestListenerOutlivesWantOfDescriptors(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	core, logs := observer.New(zap.InfoLevel)
-	accepted := make(chan net.Conn)
-	l := Listen(&broken{Listener: inner, failures: 3}, zap.New(core), func(c net.Conn) { accepted <- c })
+	accepted := make(chan Conn)
+	l := Listen(nil, &broken{Listener: inner, failures: 3}, zap.New(core), func(c Conn) { accepted <- c })
 	theirs, err := net.Dial("tcp", l.Addr().String())
 	require.NoError(t, err)
 	require.NoError(t, await(t, accepted).Close())
@@ -68,7 +68,7 @@ func TestListenerClosesWhileItRests(t *testing.T) {
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	tried := make(chan struct{}, 1<<10)
-	l := Listen(&broken{Listener: inner, failures: -1, tried: tried}, zap.NewNop(), func(net.Conn) { t.Error(errors.New("nobody came")) })
+	l := Listen(nil, &broken{Listener: inner, failures: -1, tried: tried}, zap.NewNop(), func(Conn) { t.Error(errors.New("nobody came")) })
 	await(t, tried)
 	require.NoError(t, l.Close())
 }

@@ -2,10 +2,7 @@
 
 package eventloop
 
-import (
-	"net"
-	"time"
-)
+import "time"
 
 // poller is what a loop sleeps on where sockets have goroutines: a channel and a timer.
 type poller struct {
@@ -56,4 +53,10 @@ func (p *poller) dispatch(*loop) {}
 func (p *poller) close()         {}
 
 // attachSocket has no other way than goroutines to offer.
-func attachSocket(net.Conn, Loop, Handler) (Stream, bool, error) { return nil, false, nil }
+func attachSocket(Conn, Loop, Handler) (Stream, bool, error) { return nil, false, nil }
+
+// acceptor has no other way than a goroutine to offer either.
+type acceptor struct{}
+
+func newAcceptor(Loop, *Listener) *acceptor { return nil }
+func (*acceptor) close() error              { return nil }

@@ -26,11 +26,18 @@ type socket struct {
 }
 
 // attachSocket takes a TCP connection off Go's poller: it keeps a duplicate of the descriptor and closes the original, which leaves the
-// connection open. ok is false if c is something else.
-func attachSocket(c net.Conn, l Loop, h Handler) (s *socket, ok bool, err error) {
-	tcp, isTCP := c.(*net.TCPConn)
+// connection open. One that a loop accepted is on no other poller. ok is false if c is something else.
+func attachSocket(c Conn, l Loop, h Handler) (s *socket, ok bool, err error) {
 	own, isOwn := l.(*loop)
-	if !isTCP || !isOwn {
+	if !isOwn {
+		return nil, false, nil
+	}
+	if f, isFresh := c.(*fresh); isFresh {
+		s, err = f.attach(own, h)
+		return s, true, err
+	}
+	tcp, isTCP := c.(*net.TCPConn)
+	if !isTCP {
 		return nil, false, nil
 	}
 	raw, err := tcp.SyscallConn()
@@ -51,7 +58,7 @@ func attachSocket(c net.Conn, l Loop, h Handler) (s *socket, ok bool, err error)
 		return nil, true, os.NewSyscallError("fcntl", err)
 	}
 	if err = own.poller.enter(s); err != nil {
-		_ = unix.Close(int(s.fd))
+		_ = closeFD(s.fd)
 		return nil, true, err
 	}
 	_ = tcp.Close()
@@ -194,7 +201,7 @@ func (s *socket) Move(to Loop) {
 	s.loop = next
 	if next.poller.enter(s) != nil { // the group is closing
 		s.closed = true
-		_ = unix.Close(int(s.fd))
+		_ = closeFD(s.fd)
 		return
 	}
 	next.Schedule(moved{s})
@@ -208,7 +215,7 @@ func (s *socket) Close() error {
 	s.loop.poller.greedy.remove(s)
 	s.loop.poller.leave(s)
 	// Closing the last descriptor takes it out of the epoll set.
-	return os.NewSyscallError("close", unix.Close(int(s.fd)))
+	return closeFD(s.fd)
 }
 
 // moved puts a socket into the epoll set of the loop that it has moved to, on that loop's turn.
