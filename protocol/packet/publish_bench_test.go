@@ -66,3 +66,21 @@ func BenchmarkRunAs(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRunAppendAs is a read of 400 messages of a publisher of version 5.0 on its way to one receiver of 3.1.1.
+func BenchmarkRunAppendAs(b *testing.B) {
+	const frames = 400
+	p := Publish{Topic: []byte("sensors/building7/room12"), Payload: make([]byte, 128)}
+	r := &Run{Version: V5, Count: frames}
+	for range frames {
+		r.Frames = p.Append(r.Frames, V5)
+	}
+	r.Topic = topicOf(r.Frames)
+	buffer := make([]byte, 0, 2*len(r.Frames))
+	b.ReportAllocs()
+	for b.Loop() {
+		r.asked.Store(0)
+		r.AppendAs(buffer, V311, false)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/frames, "ns/frame")
+}

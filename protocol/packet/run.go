@@ -1,6 +1,10 @@
 package packet
 
-import "sync/atomic"
+import (
+	"bytes"
+	"slices"
+	"sync/atomic"
+)
 
 // Run is one or more PUBLISH frames of one publisher, end to end, that share
 // version, topic, QoS and RETAIN. It is immutable once it was shared: all
@@ -25,6 +29,7 @@ type Run struct {
 	Lent      *Slab  // that buffer, if it is used again: who keeps the Run says so by its Keep; nil otherwise
 
 	derived atomic.Pointer[derived]
+	asked   atomic.Uint32 // layouts that AppendAs was asked for, by slot
 }
 
 // derived is what was made out of a Run, for nearly all of them never.
@@ -75,31 +80,52 @@ func topicOf(frame []byte) []byte {
 // drops the properties; converting to 5.0 adds an empty list. A frame within 4
 // bytes of the protocol's largest has no valid conversion: LargestAs tells.
 func (r *Run) As(v Version, withID bool) []byte {
-	if v.hasProperties() == r.Version.hasProperties() && withID == (r.QoS > QoS0) {
+	if r.Is(v, withID) {
 		return r.Frames
 	}
-	slot := 0
-	if v.hasProperties() {
-		slot |= 1
-	}
-	if withID {
-		slot |= 2
-	}
-	layout := &r.more().layouts[slot]
+	layout := &r.more().layouts[slot(v, withID)]
 	if b := layout.Load(); b != nil {
 		return *b
 	}
-	b := r.convert(v, withID)
+	b := r.appendConverted(nil, v, withID)
 	if !layout.CompareAndSwap(nil, &b) {
 		return *layout.Load()
 	}
 	return b
 }
 
+// AppendAs adds what As gives to dst. Who is the first to ask for a conversion
+// gets it written there, since mostly nobody else will ask; it is made for
+// sharing for the second.
+func (r *Run) AppendAs(dst []byte, v Version, withID bool) []byte {
+	if r.Is(v, withID) {
+		return append(dst, r.Frames...)
+	}
+	if bit := uint32(1) << slot(v, withID); r.asked.Load()&bit == 0 && r.asked.Or(bit)&bit == 0 {
+		return r.appendConverted(dst, v, withID)
+	}
+	return append(dst, r.As(v, withID)...)
+}
+
+// Is tells whether the frames have this layout as they are.
+func (r *Run) Is(v Version, withID bool) bool {
+	return v.hasProperties() == r.Version.hasProperties() && withID == (r.QoS > QoS0)
+}
+
+func slot(v Version, withID bool) (slot int) {
+	if v.hasProperties() {
+		slot |= 1
+	}
+	if withID {
+		slot |= 2
+	}
+	return slot
+}
+
 // LargestAs is what Largest is for the frames that As gives, or up to 4 bytes
 // more: identifier, empty property list, and a longer Remaining Length.
 func (r *Run) LargestAs(v Version, withID bool) int {
-	if v.hasProperties() == r.Version.hasProperties() && withID == (r.QoS > QoS0) {
+	if r.Is(v, withID) {
 		return r.Largest
 	}
 	return r.Largest + 4
@@ -143,18 +169,40 @@ func (r *Run) more() *derived {
 	return r.derived.Load()
 }
 
-func (r *Run) convert(v Version, withID bool) []byte {
-	size := len(r.Frames) + 4*r.Count
-	dst := make([]byte, 0, size)
-	for rest := r.Frames; len(rest) > 0; {
-		l := LayoutOf(rest, r.Version)
-		dst = appendConverted(dst, rest[:l.Size], l, r.Version, v, withID)
-		rest = rest[l.Size:]
+// appendConverted adds all frames in another layout. Frames of a run are mostly
+// alike but for their payload: what stands before that is then copied from the
+// one before.
+func (r *Run) appendConverted(dst []byte, v Version, withID bool) []byte {
+	dst = slices.Grow(dst, len(r.Frames)+4*r.Count)
+	var l Layout
+	var before []byte // the frame that l is of
+	head, headEnd := 0, 0
+	for rest := r.Frames; len(rest) > 0; rest = rest[l.Size:] {
+		if before != nil && alike(rest, before, l) {
+			dst = append(dst, dst[head:headEnd]...)
+		} else {
+			l = LayoutOf(rest, r.Version)
+			head = len(dst)
+			dst = appendHead(dst, rest[:l.Size], l, r.Version, v, withID)
+			headEnd = len(dst)
+		}
+		dst = append(dst, rest[l.Payload:l.Size]...)
+		before = rest
 	}
 	return dst
 }
 
-func appendConverted(dst, frame []byte, l Layout, from, to Version, withID bool) []byte {
+// alike tells whether two frames of a run, one of which has layout l, differ in
+// Packet Identifier and payload alone. It knows frames without properties only.
+func alike(frame, other []byte, l Layout) bool {
+	if l.Properties < l.PropertiesEnd || len(frame) < l.Size || !bytes.Equal(frame[:l.Topic], other[:l.Topic]) {
+		return false
+	}
+	return l.PropertyLength == l.Properties || frame[l.PropertyLength] == 0
+}
+
+// appendHead adds what stands before the payload in another layout.
+func appendHead(dst, frame []byte, l Layout, from, to Version, withID bool) []byte {
 	var section []byte
 	switch {
 	case to.hasProperties() && from.hasProperties():
@@ -173,6 +221,5 @@ func appendConverted(dst, frame []byte, l Layout, from, to Version, withID bool)
 	if withID {
 		dst = append(dst, 0, 0)
 	}
-	dst = append(dst, section...)
-	return append(dst, frame[l.Payload:l.Size]...)
+	return append(dst, section...)
 }

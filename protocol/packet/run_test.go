@@ -198,3 +198,59 @@ func TestNewRunOfAMessageWithoutPacketIdentifier(t *testing.T) {
 		}
 	}
 }
+
+// TestAppendAsIsFrameByFrame: a whole run converted is its frames converted one by one, whoever asks and however often.
+func TestAppendAsIsFrameByFrame(t *testing.T) {
+	long := string(make([]byte, 119))
+	for _, payloads := range [][]string{
+		{"one"}, {"one", "two", "six", "", "ten"}, {"", ""}, {long, long, long + "x", long + "y", "", long},
+	} {
+		for _, from := range []Version{V31, V311, V5} {
+			for q := QoS0; q <= QoS2; q++ {
+				for _, to := range []Version{V31, V311, V5} {
+					for _, withID := range []bool{false, true} {
+						for _, plain := range []bool{true, false} {
+							r := runOf(from, q, payloads...)
+							if plain {
+								r = plainRunOf(from, q, payloads...)
+							}
+							var want []byte
+							for one := range r.Each() {
+								want = append(want, one.As(to, withID)...)
+							}
+							want = append([]byte("before"), want...)
+							if r.Count == 1 {
+								r.derived.Store(nil)
+							}
+							for range 3 {
+								require.Equal(t, want, r.AppendAs([]byte("before"), to, withID))
+							}
+							require.Equal(t, want[len("before"):], r.As(to, withID))
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// plainRunOf is runOf without properties in any frame.
+func plainRunOf(v Version, q QoS, payloads ...string) *Run {
+	r := &Run{Version: v, QoS: q, Count: len(payloads)}
+	for i, payload := range payloads {
+		p := Publish{QoS: q, PacketID: uint16(i + 1), Topic: []byte("a/b"), Payload: []byte(payload)}
+		r.Frames = p.Append(r.Frames, v)
+	}
+	r.Topic, r.Slab = topicOf(r.Frames), cap(r.Frames)
+	return r
+}
+
+// TestFirstToAppendAllocatesNothing: with room in the buffer, as there mostly is.
+func TestFirstToAppendAllocatesNothing(t *testing.T) {
+	r := plainRunOf(V5, QoS1, "one", "two", "six")
+	buffer := make([]byte, 0, 1024)
+	require.Zero(t, testing.AllocsPerRun(10, func() {
+		r.asked.Store(0)
+		r.AppendAs(buffer, V311, false)
+	}))
+}

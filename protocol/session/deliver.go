@@ -60,44 +60,39 @@ func (s *Session) send(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, s
 	}
 	plain := !r.HasExpiry && r.LargestAs(s.version, qos > packet.QoS0) <= int(s.maxPacket) &&
 		(s.version < packet.V5 || s.aliasMax == 0 && len(t.IDs) == 0)
-	if plain {
-		frames := r.As(s.version, qos > packet.QoS0)
-		if offset == 0 || sameBytes(frames, r.Frames) {
-			return s.sendBulk(r, frames, t, offset, n, qos, since, out)
-		}
+	if plain && (offset == 0 || r.Is(s.version, qos > packet.QoS0)) {
+		return s.sendBulk(r, t, offset, n, qos, since, out)
 	}
 	return s.sendEach(r, t, offset, n, qos, since, now, out)
 }
 
-// sendBulk copies frames, which are those of r in the layout of this Client, in one go and patches
-// what is the Client's own: flags and Packet Identifiers.
-func (s *Session) sendBulk(r *packet.Run, frames []byte, t *Terms, offset, n int, qos packet.QoS, since int64, out *Output) int {
+// sendBulk copies frames, in the layout of this Client, in one go and patches what is the Client's own: flags and Packet Identifiers.
+func (s *Session) sendBulk(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since int64, out *Output) int {
 	first := byte(packet.TypePublish)<<4 | byte(qos)<<1
 	if t.retain(r) {
 		first |= 1
 	}
 	start := len(out.Packets)
-	if qos == packet.QoS0 {
-		out.Packets = append(out.Packets, frames...)
-		if frames[0] != first {
-			for at := start; at < len(out.Packets); at += frameSize(out.Packets[at:]) {
-				out.Packets[at] = first
-			}
-		}
-		s.count(out, r.Count, len(frames))
-		return len(r.Frames)
-	}
-	end, origin := offset, offset
-	same := sameBytes(frames, r.Frames)
 	if n == r.Count {
-		end = len(frames)
+		out.Packets = r.AppendAs(out.Packets, s.version, qos > packet.QoS0)
 	} else {
+		frames, end := r.As(s.version, qos > packet.QoS0), offset
 		for range n {
 			end += frameSize(frames[end:])
 		}
+		out.Packets = append(out.Packets, frames[offset:end]...)
 	}
-	out.Packets = append(out.Packets, frames[offset:end]...)
 	sent := out.Packets[start:]
+	s.count(out, n, len(sent))
+	if qos == packet.QoS0 {
+		if sent[0] != first {
+			for at := 0; at < len(sent); at += frameSize(sent[at:]) {
+				sent[at] = first
+			}
+		}
+		return len(r.Frames)
+	}
+	origin, same := offset, r.Is(s.version, true)
 	idAt := 2 + len(r.Topic)
 	for at := 0; at < len(sent); {
 		header, size := frameParts(sent[at:])
@@ -113,7 +108,6 @@ func (s *Session) sendBulk(r *packet.Run, frames []byte, t *Terms, offset, n int
 			origin += frameSize(r.Frames[origin:])
 		}
 	}
-	s.count(out, n, len(sent))
 	return origin
 }
 
@@ -217,9 +211,6 @@ func (s *Session) drain(now int64, out *Output) {
 		}
 	}
 }
-
-// sameBytes tells whether two slices are the same memory.
-func sameBytes(a, b []byte) bool { return len(a) == len(b) && &a[0] == &b[0] }
 
 // frameParts gives the bytes of the fixed header and of the whole frame that b begins with.
 func frameParts(b []byte) (header, size int) {
