@@ -78,14 +78,14 @@ func (p *process) awaitRead(t testing.TB) {
 	address, err := net.ResolveTCPAddr("tcp", p.address)
 	require.NoError(t, err)
 	ip := address.IP.To4()
-	local := fmt.Sprintf(" %s:%04X ", strings.ToUpper(hex.EncodeToString([]byte{ip[3], ip[2], ip[1], ip[0]})), address.Port)
+	local := fmt.Sprintf("%s:%04X", strings.ToUpper(hex.EncodeToString([]byte{ip[3], ip[2], ip[1], ip[0]})), address.Port)
 	require.Eventually(t, func() bool {
 		table, err := os.ReadFile("/proc/net/tcp")
 		require.NoError(t, err)
 		connections := 0
 		for line := range strings.Lines(string(table)) {
 			fields := strings.Fields(line)
-			if len(fields) < 5 || !strings.Contains(line[:20], local) || fields[3] != "01" {
+			if len(fields) < 5 || fields[1] != local || fields[3] != "01" {
 				continue
 			}
 			connections++

@@ -91,7 +91,7 @@ func TestIdleConnectionIsSmall(t *testing.T) {
 		on(l, func() { e.Interest(true, false) })
 		t.Cleanup(func() { _ = theirs.Close() })
 	}
-	require.Equal(t, before, runtime.NumGoroutine())
+	require.LessOrEqual(t, runtime.NumGoroutine(), before) // one of an earlier test may have been about to end
 }
 
 // BenchmarkIdleConnection reports the heap that a connection holds, without the kernel's part and without what its owner needs.
