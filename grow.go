@@ -146,6 +146,7 @@ func (b *Broker) limits() *core.Limits {
 			Overflow: map[configs.Overflow]core.Overflow{
 				configs.OverflowDropOldest: core.DropOldest, configs.OverflowDropNewest: core.DropNewest, configs.OverflowReject: core.Reject,
 			}[q.Overflow],
+			Patience:  q.Patience.Std().Milliseconds(),
 			QoS0Bytes: min(int64(q.MaxBytes), qos0Most),
 		},
 	}

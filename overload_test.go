@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -128,6 +129,7 @@ func TestFloodOfQoS1(t *testing.T) {
 		b = startWith(t, func(c *configs.Config) {
 			c.Session.Queue.MaxMessages = bound
 			c.Session.Queue.Overflow = overflow
+			c.Session.Queue.Patience = 0
 			c.Limits.MaxInflight = inflight
 		}, j.option())
 		others := stand(t, b)
@@ -205,7 +207,10 @@ func TestRejectedPublishOfTheProgram(t *testing.T) {
 
 // What waits for Clients that are away is bounded in bytes too.
 func TestQueueIsBoundedInBytes(t *testing.T) {
-	b := startWith(t, func(c *configs.Config) { c.Session.Queue.MaxBytes = 100_000 })
+	b := startWith(t, func(c *configs.Config) {
+		c.Session.Queue.MaxBytes = 100_000
+		c.Session.Queue.Patience = 0
+	})
 	slow := deaf(t, b, packet.QoS1, "flood")
 	publisher := connect(t, b, "publisher")
 	publisher.flood(packet.QoS1, "flood", 1000, 10_000)
@@ -213,6 +218,85 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 	require.Positive(t, b.tree.counters.BytesQueued.Load())
 	rising(t, slow.drains())
 	require.EqualValues(t, 0, b.tree.counters.BytesQueued.Load())
+}
+
+// TestSlowClientSlowsItsPublishers: who reads, however slowly, loses nothing of
+// QoS 1, and what waits for it is bounded.
+func TestSlowClientSlowsItsPublishers(t *testing.T) {
+	const n, bound, inflight = 5000, 500, 100
+	b := startWith(t, func(c *configs.Config) {
+		c.Session.Queue.MaxMessages = bound
+		c.Session.Queue.Patience = configs.Duration(time.Hour)
+		c.Limits.MaxInflight = inflight
+	})
+	others := stand(t, b)
+	slow := deaf(t, b, packet.QoS1, "flood")
+	publisher := connect(t, b, "publisher")
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		publisher.flood(packet.QoS1, "flood", n, 100)
+	}()
+	for b.tree.counters.ClientsStrained.Load() == 0 {
+		others.talk()
+	}
+	others.talk()
+	select {
+	case <-sent:
+		require.FailNow(t, "nothing slows the publisher down")
+	default:
+	}
+	var numbers []string
+	for len(numbers) < n {
+		require.LessOrEqual(t, b.tree.counters.MessagesQueued.Load(), int64(2*bound))
+		numbers = append(numbers, slow.drains()...)
+	}
+	wait(t, sent, "the publisher does not go on")
+	rising(t, numbers)
+	require.Len(t, numbers, n)
+	require.Zero(t, b.tree.counters.DroppedQueueFull.Load())
+	settle(t, b, sessionOf(t, b, "deaf"))
+	require.Zero(t, b.tree.counters.ClientsStrained.Load())
+	others.talk()
+}
+
+// TestStuckClientIsNotWaitedFor: one that takes nothing holds its publishers up
+// for the patience of the configuration, or until it is gone.
+func TestStuckClientIsNotWaitedFor(t *testing.T) {
+	const n, bound, inflight = 3000, 300, 100
+	limits := func(patience time.Duration) func(c *configs.Config) {
+		return func(c *configs.Config) {
+			c.Session.Queue.MaxMessages = bound
+			c.Session.Queue.Patience = configs.Duration(patience)
+			c.Limits.MaxInflight = inflight
+		}
+	}
+	t.Run("patience", func(t *testing.T) {
+		b := startWith(t, limits(50*time.Millisecond))
+		slow := deaf(t, b, packet.QoS1, "flood")
+		codes := connect(t, b, "publisher").flood(packet.QoS1, "flood", n, 100)
+		require.Equal(t, map[packet.ReasonCode]int{packet.Success: n}, codes)
+		dropped := int(b.tree.counters.DroppedQueueFull.Load())
+		require.Positive(t, dropped)
+		require.Len(t, slow.drains(), n-dropped)
+		require.Zero(t, b.tree.counters.ClientsStrained.Load())
+	})
+	t.Run("gone", func(t *testing.T) {
+		b := startWith(t, limits(time.Hour))
+		slow := deaf(t, b, packet.QoS1, "flood")
+		publisher := connect(t, b, "publisher")
+		sent := make(chan struct{})
+		go func() {
+			defer close(sent)
+			publisher.flood(packet.QoS1, "flood", n, 100)
+		}()
+		for b.tree.counters.ClientsStrained.Load() == 0 {
+			slow.ping()
+		}
+		slow.leave()
+		wait(t, sent, "the publisher waits for a client that is gone")
+		require.Zero(t, b.tree.counters.ClientsStrained.Load())
+	})
 }
 
 // A session that cannot be given its turn slows its publishers down, and

@@ -79,6 +79,8 @@ type Queue struct {
 	MaxAge Duration `koanf:"max_age"`
 	// Overflow says what gives way when the queue is full. `drop-oldest`: the message that waited longest; `drop-newest`: the one that came last; `reject`: the publisher is told (0x97, Quota exceeded).
 	Overflow Overflow `koanf:"overflow"`
+	// Patience is how long a connected Client that takes nothing slows down who publishes to it with QoS 1 and 2. While it takes something, nothing is dropped: publishers are slowed down from half of a bound on. 0s or at least 1ms. 0s: nobody is slowed down, and what overflows gives way at once. Of no meaning with `overflow: reject`.
+	Patience Duration `koanf:"patience"`
 }
 
 // Retained bounds the Retained Messages of the instance.

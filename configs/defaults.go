@@ -28,6 +28,7 @@ func Defaults() Config {
 				MaxBytes:    64 * MiB,
 				MaxAge:      0,
 				Overflow:    OverflowDropOldest,
+				Patience:    Duration(10 * time.Second),
 			},
 		},
 		Retained: Retained{MaxMessages: 0, MaxBytes: 0},

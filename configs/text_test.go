@@ -102,6 +102,7 @@ session:
     max_bytes: 64MiB # default
     max_age: 1m30s # c.yaml:8
     overflow: drop-oldest # default
+    patience: 10s # default
 retained:
   max_messages: 0 # default
   max_bytes: 0B # default

@@ -59,6 +59,7 @@ func (v *validation) session(s *Session) {
 	v.number("session.queue.max_messages", s.Queue.MaxMessages, 1, math.MaxInt)
 	v.size("session.queue.max_bytes", s.Queue.MaxBytes, 1, math.MaxInt64)
 	v.pause("session.queue.max_age", s.Queue.MaxAge, Duration(time.Millisecond))
+	v.pause("session.queue.patience", s.Queue.Patience, Duration(time.Millisecond))
 	v.choice("session.queue.overflow", string(s.Queue.Overflow), s.Queue.Overflow)
 }
 

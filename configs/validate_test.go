@@ -53,6 +53,8 @@ func TestRanges(t *testing.T) {
 			func(c *Config, v int64) { c.Session.Queue.MaxBytes = Size(v) }, []int64{1, math.MaxInt64}, []int64{-1, 0}, asSize},
 		{"session.queue.max_age: VALUE is not allowed; allowed: 0s, or 1ms or more",
 			func(c *Config, v int64) { c.Session.Queue.MaxAge = Duration(v) }, []int64{0, 1e6}, []int64{-1, 1, 1e6 - 1}, asDuration},
+		{"session.queue.patience: VALUE is not allowed; allowed: 0s, or 1ms or more",
+			func(c *Config, v int64) { c.Session.Queue.Patience = Duration(v) }, []int64{0, 1e6}, []int64{-1, 1, 1e6 - 1}, asDuration},
 		{"retained.max_messages: VALUE is not allowed; allowed: 0 or more",
 			func(c *Config, v int64) { c.Retained.MaxMessages = int(v) }, []int64{0, 5}, []int64{-1}, asNumber},
 		{"retained.max_bytes: VALUE is not allowed; allowed: 0B or more",

@@ -56,7 +56,7 @@ func (s *scene) subscribed() (*actortest.Witness, *message.Receiver) {
 	r := s.Receiver(w)
 	shard := s.tables.Shard("a")
 	edit := s.tables.Snapshot(shard).Edit()
-	edit.Put("a", r.ID, message.Subscription{Receiver: r, Options: packet.SubscriptionOptions{QoS: packet.QoS1}})
+	edit.Put("a", r.ID, s.tables.Subscription(r, &message.Filter{Name: "a", Options: packet.SubscriptionOptions{QoS: packet.QoS1}}))
 	s.tables.Publish(shard, edit.Commit())
 	return w, r
 }

@@ -17,8 +17,9 @@ type Deliver struct {
 	Only  bool         // it has one receiver, which may give it back
 }
 
-// Barrier asks a receiver whose mailbox is deep to answer with [Credit] once
-// it has come to this message, and so has handled everything sent before. The
+// Barrier asks a receiver whose mailbox is deep, or which is strained, to answer
+// with [Credit] once it has come to this message, and so has handled everything
+// sent before, and is not strained any more. The
 // publisher reads nothing more until then: that bounds every mailbox.
 type Barrier struct {
 	Publisher *actor.PID

@@ -32,7 +32,7 @@ type Receiver struct {
 	Mailbox Mailbox
 
 	Online atomic.Bool // has a Network Connection; shared subscriptions prefer these
-	Full   atomic.Bool // its queue is at the bound and the policy is to refuse the publisher
+	Full   atomic.Bool // its queue is to take no more QoS 1 and 2: publishers are refused if that is the policy, otherwise slowed down
 }
 
 // Subscription is an entry of the topic index.

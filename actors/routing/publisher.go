@@ -146,7 +146,7 @@ func (p *Publisher) Continue() {
 					return
 				}
 				left--
-				p.send(t.receivers[j.receiver], j.deliver)
+				p.send(t.receivers[j.receiver], j.deliver, acknowledged(j.runs, t.terms))
 			}
 			j.target, j.receiver, j.deliver = j.target+1, 0, nil
 		}
@@ -167,7 +167,9 @@ func (p *Publisher) Credit(receiver *message.Receiver) {
 // Recheck looks at the receivers themselves, so that one that died without an
 // answer holds nobody up for longer than the time between two calls.
 func (p *Publisher) Recheck() {
-	p.unblock(func(r *message.Receiver) bool { return r.Mailbox.UserMessageCount() < depthHigh/2 })
+	p.unblock(func(r *message.Receiver) bool {
+		return r.Mailbox.UserMessageCount() < depthHigh/2 && !p.strained(r)
+	})
 }
 
 func (p *Publisher) unblock(caughtUp func(*message.Receiver) bool) {
@@ -244,8 +246,9 @@ func (p *Publisher) post(r *route, runs []*packet.Run) {
 	for i := range r.targets {
 		t := &r.targets[i]
 		deliver := p.tables.deliver(runs, t.terms, len(t.receivers))
+		acknowledged := acknowledged(runs, t.terms)
 		for _, receiver := range t.receivers {
-			p.send(receiver, deliver)
+			p.send(receiver, deliver, acknowledged)
 		}
 	}
 	for _, g := range r.groups {
@@ -262,13 +265,25 @@ func (p *Publisher) share(g *topic.Group[message.Subscription], runs []*packet.R
 			if !ok {
 				return
 			}
-			p.send(sub.Receiver, p.tables.deliver([]*packet.Run{one}, sub.Terms, 1))
+			runs := []*packet.Run{one}
+			p.send(sub.Receiver, p.tables.deliver(runs, sub.Terms, 1), acknowledged(runs, sub.Terms))
 		}
 	}
 }
 
-func (p *Publisher) send(receiver *message.Receiver, m any) {
-	if receiver.Mailbox.Post(m) >= depthHigh && receiver.PID != p.self {
+// acknowledged tells whether any of runs comes to a receiver with QoS 1 or 2.
+func acknowledged(runs []*packet.Run, terms *session.Terms) bool {
+	return terms.QoS > packet.QoS0 && slices.ContainsFunc(runs, func(r *packet.Run) bool { return r.QoS > packet.QoS0 })
+}
+
+// strained tells whether publishers with QoS 1 and 2 are to wait for a receiver.
+func (p *Publisher) strained(r *message.Receiver) bool { return !p.tables.Refusing && r.Full.Load() }
+
+// send posts m. A receiver that is far behind, or strained by what it has to
+// acknowledge, holds this publisher up.
+func (p *Publisher) send(receiver *message.Receiver, m any, acknowledged bool) {
+	depth := receiver.Mailbox.Post(m)
+	if (depth >= depthHigh || acknowledged && p.strained(receiver)) && receiver.PID != p.self {
 		if slices.Contains(p.blocked, receiver) {
 			return
 		}

@@ -33,6 +33,8 @@ func (s *Session) apply() {
 	}
 	if s.env.Tables.Refusing {
 		s.receiver.Full.Store(s.core.Full())
+	} else {
+		s.strain()
 	}
 	if out.Ended {
 		s.ended = true

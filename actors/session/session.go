@@ -54,7 +54,8 @@ type changes struct {
 type waiting struct {
 	messages    int64
 	bytes       int64
-	overflowing bool // the queue drops, and that was logged
+	overflowing bool               // the queue drops, and that was logged
+	publishers  []*message.Barrier // of publishers that wait until the Session is not strained any more
 }
 
 // NewState makes the state of a new Session.
@@ -159,7 +160,7 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.more()
 		s.leave()
 	case *message.Barrier:
-		s.env.Root.Send(m.Publisher, &message.Credit{Receiver: m.Receiver})
+		s.barrier(m)
 	case *message.Credit:
 		s.publisher.Credit(m.Receiver)
 		s.pace()
@@ -241,6 +242,7 @@ func (s *Session) start(ctx actor.Context) {
 // stop leaves nothing behind that points to this actor. The connection closes
 // and finds its Session again by another CONNECT.
 func (s *Session) stop() {
+	s.relieve()
 	if s.connection != nil {
 		s.env.Root.Send(s.connection, &message.Close{})
 		s.connection = nil
@@ -356,7 +358,7 @@ func (s *Session) tick() {
 		s.env.Counters.ClientsExpired.Add(1)
 	}
 	s.apply()
-	if s.waiting != nil && *s.waiting == (waiting{}) {
+	if w := s.waiting; w != nil && w.messages == 0 && w.bytes == 0 && !w.overflowing && w.publishers == nil {
 		s.waiting = nil
 	}
 }

@@ -34,6 +34,7 @@ var figures = []figure{
 	{"shared_subscriptions/count", func(c *telemetry.Counters) int64 { return c.SharedSubscriptions.Load() }},
 	{"retained messages/count", func(c *telemetry.Counters) int64 { return c.RetainedMessages.Load() }},
 
+	{"clients/strained", func(c *telemetry.Counters) int64 { return c.ClientsStrained.Load() }},
 	{"connections/open", func(c *telemetry.Counters) int64 { return c.ConnectionsOpen.Load() }},
 	{"connections/accepted", func(c *telemetry.Counters) int64 { return c.ConnectionsAccepted.Load() }},
 	{"connections/refused", func(c *telemetry.Counters) int64 { return c.ConnectionsRefused.Load() }},

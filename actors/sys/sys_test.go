@@ -35,7 +35,7 @@ func newScene(t *testing.T) *scene {
 	s.reader = s.Witness()
 	edit := tables.Snapshot(2).Edit()
 	receiver := s.Receiver(s.reader)
-	edit.Put("$SYS/#", receiver.ID, message.Subscription{Receiver: receiver})
+	edit.Put("$SYS/#", receiver.ID, tables.Subscription(receiver, &message.Filter{Name: "$SYS/#"}))
 	shard := tables.Shard("$SYS/#")
 	tables.Publish(shard, edit.Commit())
 	s.sys = s.Spawn("sys", func(*system.Mailbox) actor.Actor { return sys.New(tables, s.Loop, &s.counters, "1.2.3", interval) })

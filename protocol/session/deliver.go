@@ -208,6 +208,7 @@ func (s *Session) drain(now int64, out *Output) {
 			}
 			next := s.send(e.run, e.terms, int(e.offset), n, qos, e.at, now, out)
 			q.advance(n, uint32(next)-e.offset)
+			q.taken = now
 		}
 	}
 }

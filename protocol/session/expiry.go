@@ -58,6 +58,9 @@ func (s *Session) Next() int64 {
 	if e := s.queue.front(); e != nil && s.limits.Queue.Age > 0 {
 		sooner(e.at + s.limits.Queue.Age)
 	}
+	if s.queue != nil && s.queue.strained {
+		sooner(s.queue.taken + s.limits.Queue.Patience)
+	}
 	return next
 }
 

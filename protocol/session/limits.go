@@ -28,6 +28,7 @@ type QueueLimits struct {
 	Bytes     int64 // bytes of PUBLISH frames; 0: no bound
 	Age       int64 // milliseconds; what waited longer is dropped; 0: no bound
 	Overflow  Overflow
+	Patience  int64 // milliseconds; how long Strained asks for slower publishers while the Client takes nothing; 0: never
 	QoS0Bytes int64 // bytes of QoS 0 frames that wait for a congested connection; 0: none wait
 }
 

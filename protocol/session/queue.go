@@ -13,6 +13,8 @@ type queue struct {
 	bytes    int64
 	young    int
 	deadline int64 // Unix ms, not later than the earliest at which a message expires; 0: none does
+	taken    int64 // Unix ms when the Client last took something, or the first began to wait
+	strained bool  // the last answer of Strained
 }
 
 // queued is the last frames of a Run that wait.
@@ -125,8 +127,11 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 	}
 	q, l := s.queue, &s.limits.Queue
 	messages, bytes := l.Messages, l.Bytes
-	if l.Overflow == Reject {
-		// The host was told by Full and may have routed what was on its way.
+	if q.n == 0 {
+		q.taken = now
+	}
+	if l.Overflow == Reject || s.patient(now) {
+		// The host was told by Full or Strained and may have routed what was on its way.
 		messages, bytes = 2*messages, 2*bytes
 	}
 	e := queued{run: r, terms: t, at: now, offset: uint32(offset), end: uint32(len(r.Frames)), left: uint32(left)}
@@ -194,4 +199,26 @@ func (s *Session) wait(q *queue, e queued, now int64) {
 		q.own()
 	}
 	s.age(now)
+}
+
+// Strained asks the host to slow those down who publish to this Session with QoS 1 and 2: it is connected, and so much waits for it that
+// its queue would overflow soon. It begins at half of a bound and ends at a quarter, and at once when the Client has taken nothing for the
+// Limits' Patience: who is stuck holds nobody up for longer. What is on its way meanwhile is taken up to twice the bound.
+func (s *Session) Strained(now int64) bool {
+	q, l := s.queue, &s.limits.Queue
+	if q == nil {
+		return false
+	}
+	share := 2
+	if q.strained {
+		share = 4
+	}
+	q.strained = q.n > 0 && l.Overflow != Reject && s.patient(now) &&
+		(l.Messages > 0 && q.messages >= l.Messages/share || l.Bytes > 0 && q.bytes >= l.Bytes/int64(share))
+	return q.strained
+}
+
+// patient tells whether the Client is there and takes what waits for it.
+func (s *Session) patient(now int64) bool {
+	return s.state == attached && now-s.queue.taken < s.limits.Queue.Patience
 }
