@@ -49,6 +49,7 @@ ends it at once, with exit code 3.`,
 // listens and where it keeps data.
 func serve(ctx context.Context, config configs.Config, log *zap.Logger, out io.Writer) error {
 	defer fitCollector(log)()
+	defer keepTidy()()
 	// Before the start, so that no signal finds the default behaviour.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
