@@ -1,6 +1,7 @@
 package connection
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -22,7 +23,8 @@ type opening struct {
 	address    string         // of the peer
 	handshake  core.Handshake
 	out        core.Output
-	connect    *packet.Connect // once it was accepted
+	connect    *packet.Connect // a part of handshake, once it was accepted
+	message    message.Connect // that asks for the session
 	attachment core.Attachment
 	exchange   auth.Exchange
 	registry   *actor.PID // once the session was asked for
@@ -40,7 +42,8 @@ func (e *Env) takeOpening() *opening {
 
 func (e *Env) giveOpening(o *opening) {
 	o.out.Reset()
-	*o = opening{out: core.Output{Packets: o.out.Packets}}
+	o.handshake.Reset()
+	*o = opening{out: core.Output{Packets: o.out.Packets}, handshake: o.handshake}
 	e.openings.Put(o)
 }
 
@@ -144,7 +147,7 @@ func (c *Connection) client() auth.Client {
 	o := c.opening
 	connect := o.connect
 	return auth.Client{
-		ID: string(connect.ClientID), Username: string(connect.Username), Password: connect.Password,
+		ID: string(connect.ClientID), Username: string(connect.Username), Password: bytes.Clone(connect.Password),
 		Version: connect.Version, Address: o.address, Listener: o.listener.Name,
 	}
 }
@@ -194,10 +197,11 @@ func (c *Connection) arrive() {
 	}
 	registry, _ := c.env.Clients.Registry(o.connect.ClientID)
 	o.registry = registry
-	c.env.Root.Send(registry, &message.Connect{
+	o.message = message.Connect{
 		Connection: c.mailbox.PID(), Packet: o.connect, Attachment: o.attachment,
 		Address: o.address, Listener: o.listener.Name,
-	})
+	}
+	c.env.Root.Send(registry, &o.message)
 }
 
 // exchange has one packet of an AUTH exchange judged.

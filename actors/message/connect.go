@@ -9,10 +9,11 @@ import (
 
 // Connect asks for the Session of an authenticated Client. It goes one way:
 // connection -> registry -> session; the answer is [Attached], sent by the
-// session straight to the connection.
+// session straight to the connection. From that answer on it is the
+// connection's again, with all in it but the Will and the strings.
 type Connect struct {
 	Connection *actor.PID
-	Packet     *packet.Connect // owned by the receiver
+	Packet     *packet.Connect
 	Attachment session.Attachment
 	Address    string // remote network address, for logs
 	Listener   string // name of the listener, for logs

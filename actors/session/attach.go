@@ -35,9 +35,6 @@ func (s *Session) connect(m *message.Connect) {
 	s.online(true)
 
 	s.core.Attach(m.Packet, m.Attachment, s.env.Loop.Now(), s.begin())
-	s.env.Root.Send(s.connection, &message.Attached{Session: s.self(), Epoch: s.epoch, KeepAlive: s.core.KeepAlive()})
-	s.apply()
-	s.pace()
 	if entry := s.env.Log.Check(zap.InfoLevel, "client connected"); entry != nil {
 		entry.Write(
 			zap.String("client", s.core.ClientID()),
@@ -47,6 +44,9 @@ func (s *Session) connect(m *message.Connect) {
 			zap.Bool("clean_start", m.Packet.CleanStart),
 			zap.Uint16("keep_alive", s.core.KeepAlive()))
 	}
+	s.env.Root.Send(s.connection, &message.Attached{Session: s.self(), Epoch: s.epoch, KeepAlive: s.core.KeepAlive()})
+	s.apply()
+	s.pace()
 }
 
 // disconnect is the server's wish to be rid of the Client, with a word to it.

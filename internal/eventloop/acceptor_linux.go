@@ -168,7 +168,7 @@ type peer struct{ netip.AddrPort }
 func (peer) Network() string { return "tcp" }
 
 // RemoteAddr implements Conn.
-func (f *fresh) RemoteAddr() net.Addr { return f.peer }
+func (f *fresh) RemoteAddr() net.Addr { return &f.peer }
 
 // Close implements Conn.
 func (f *fresh) Close() error {

@@ -1,6 +1,6 @@
 package packet
 
-import "bytes"
+import "slices"
 
 // Connect opens a Session (section 3.1). The zero value asks for no problem
 // information; the protocol's default is to ask for it.
@@ -239,14 +239,26 @@ func (p *Connect) appendProperties(dst []byte) []byte {
 	return seal(append(dst, p.UserProperties...), at)
 }
 
-// Clone gives a copy that shares no bytes with the frame.
-func (p *Connect) Clone() *Connect {
-	c := *p
-	for _, field := range []*[]byte{&c.ClientID, &c.Username, &c.Password, &c.AuthMethod, &c.AuthData, (*[]byte)(&c.UserProperties)} {
-		*field = bytes.Clone(*field)
+// CloneTo makes to a copy that shares no bytes with the frame. They go into
+// buffer, over what it has, and its Will into memory of its own. It returns the
+// buffer, which may have been too small.
+func (p *Connect) CloneTo(to *Connect, buffer []byte) []byte {
+	*to = *p
+	size := 1 // so that what is empty and not nil stays so
+	fields := [...]*[]byte{&to.ClientID, &to.Username, &to.Password, &to.AuthMethod, &to.AuthData, (*[]byte)(&to.UserProperties)}
+	for _, field := range fields {
+		size += len(*field)
+	}
+	buffer = slices.Grow(buffer[:0], size)
+	for _, field := range fields {
+		if *field != nil {
+			start := len(buffer)
+			buffer = append(buffer, *field...)
+			*field = buffer[start:len(buffer):len(buffer)]
+		}
 	}
 	if p.Will != nil {
-		c.Will = p.Will.clone()
+		to.Will = p.Will.clone()
 	}
-	return &c
+	return buffer
 }

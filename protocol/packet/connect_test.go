@@ -165,15 +165,23 @@ func TestConnectClone(t *testing.T) {
 	f := everyConnect()
 	var p Connect
 	require.NoError(t, p.Decode(f))
-	c := p.Clone()
+	var c Connect
+	buffer := p.CloneTo(&c, nil)
 	want := everyConnectDecoded()
 	want.KeepAlive = 60
 	clear(f)
-	require.Equal(t, &want, c)
+	require.Equal(t, want, c)
 	require.Equal(t, make([]byte, 6), p.ClientID)
+	_ = append(c.ClientID, "over the next field"...)
+	require.Equal(t, want, c)
 
-	absent := (&Connect{Username: []byte{}}).Clone()
-	require.Equal(t, &Connect{Username: []byte{}}, absent)
+	var absent Connect
+	(&Connect{Username: []byte{}}).CloneTo(&absent, nil)
+	require.Equal(t, Connect{Username: []byte{}}, absent)
+
+	again := Connect{ClientID: []byte("another")}
+	require.Zero(t, testing.AllocsPerRun(10, func() { buffer = again.CloneTo(&c, buffer) }))
+	require.Equal(t, again, c)
 }
 
 func TestWillPublish(t *testing.T) {

@@ -13,8 +13,8 @@ type Attachment struct {
 	ResponseInformation string // sent if the Client asks for it [MQTT-3.1.2-28]; empty: there is none
 }
 
-// Attach connects the Client: CONNACK, then at once what was in flight and what waits. c is owned by
-// the Session from now on. An earlier connection has been detached before. A CONNECT with Clean Start
+// Attach connects the Client: CONNACK, then at once what was in flight and what waits. Of c
+// the Session keeps the Will alone. An earlier connection has been detached before. A CONNECT with Clean Start
 // gets a new Session, never one that was used.
 func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output) {
 	present := s.known

@@ -14,8 +14,10 @@ import (
 // and either calls Refuse or attaches it to a Session, which sends CONNACK. Until then the Client
 // gets nothing but AUTH packets, and what it sends waits with the host.
 type Handshake struct {
-	connect   *packet.Connect
-	asked     bool // an AuthStep is with the host
+	connect   *packet.Connect // nil, or own
+	own       packet.Connect
+	buffer    []byte // of its bytes
+	asked     bool   // an AuthStep is with the host
 	accepted  bool
 	over      bool
 	authData  []byte
@@ -61,7 +63,8 @@ func (h *Handshake) receiveConnect(frame []byte, t packet.Type, limits *Limits, 
 		h.fail(err, out)
 		return
 	}
-	h.connect = c.Clone()
+	h.connect = &h.own
+	h.buffer = c.CloneTo(h.connect, h.buffer)
 	if c.AuthMethod == nil {
 		h.accepted = true
 		return
@@ -142,7 +145,19 @@ func (h *Handshake) Authenticated(r AuthResult, out *Output) {
 	}
 }
 
-// Accepted returns the CONNECT, owned by the caller, once the exchange is over, and nil before. An
+// Reset makes h wait for another CONNECT. What Accepted gave is not valid any more, but for the Will.
+func (h *Handshake) Reset() {
+	buffer := h.buffer
+	if cap(buffer) > bufferKept {
+		buffer = nil
+	}
+	*h = Handshake{buffer: buffer}
+}
+
+// bufferKept is how large the buffer of a Handshake that is used again may be, in bytes.
+const bufferKept = 1024
+
+// Accepted returns the CONNECT, a part of h that the caller may change, once the exchange is over, and nil before. An
 // empty Client Identifier is to be replaced by one of the host's.
 func (h *Handshake) Accepted() *packet.Connect {
 	if h.over || !h.accepted {
