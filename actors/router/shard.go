@@ -18,7 +18,6 @@ import (
 	"github.com/troupemq/troupe/actors/routing"
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/telemetry"
-	"github.com/troupemq/troupe/protocol/session"
 	"github.com/troupemq/troupe/protocol/topic"
 )
 
@@ -108,10 +107,7 @@ func (s *Shard) publish(ctx actor.Context) {
 // replay asks for the retained messages of a new subscription, after the
 // snapshot that holds it: what is published from now on comes live.
 func (s *Shard) replay(ctx actor.Context, subscriber *actor.PID, f *message.Filter) {
-	terms := &session.Terms{QoS: f.Options.QoS, Retained: true}
-	if f.ID != 0 {
-		terms.IDs = []uint32{f.ID}
-	}
+	terms := s.tables.ReplayTerms(f)
 	for _, retained := range s.tables.RetainedFor(f.Name) {
 		ctx.Send(retained, &message.Replay{Subscriber: subscriber, Retained: retained, Filter: f.Name, Terms: terms})
 	}

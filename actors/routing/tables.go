@@ -35,6 +35,7 @@ type Tables struct {
 	root      *actor.RootContext
 	snapshots []atomic.Pointer[snapshot]
 	plain     [3][2]*session.Terms // by QoS and Retain As Published
+	retained  [3]*session.Terms    // by QoS
 	delivers  sync.Pool            // of *message.Deliver that had one receiver
 	aheads    sync.Pool            // of *ahead
 }
@@ -61,6 +62,7 @@ func New(root *actor.RootContext, literal, retained int) *Tables {
 	}
 	for qos := range t.plain {
 		t.plain[qos][0] = &session.Terms{QoS: packet.QoS(qos)}
+		t.retained[qos] = &session.Terms{QoS: packet.QoS(qos), Retained: true}
 		t.plain[qos][1] = &session.Terms{QoS: packet.QoS(qos), RetainAsPublished: true}
 	}
 	return t
@@ -169,6 +171,14 @@ func (t *Tables) Subscription(receiver *message.Receiver, f *message.Filter) mes
 		s.Terms.IDs = []uint32{f.ID}
 	}
 	return s
+}
+
+// ReplayTerms are those of the retained messages that a new subscription asked for.
+func (t *Tables) ReplayTerms(f *message.Filter) *session.Terms {
+	if f.ID == 0 {
+		return t.retained[f.Options.QoS]
+	}
+	return &session.Terms{QoS: f.Options.QoS, Retained: true, IDs: []uint32{f.ID}}
 }
 
 // terms are the shared ones of receivers without Subscription Identifiers.

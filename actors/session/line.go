@@ -27,6 +27,13 @@ func (s *Session) perform(out *core.Output) {
 		s.route(runs, out)
 		return
 	}
+	if len(runs) == 0 && len(out.Unsubscribe) == 0 && s.changes.lined() == 0 { // the frequent change
+		for i := range out.Subscribe {
+			s.subscribe(&out.Subscribe[i])
+		}
+		s.pace()
+		return
+	}
 	taken, c := 0, s.changing()
 	publish := func(before int) {
 		if before > taken {
