@@ -22,6 +22,9 @@ const largeAt = eventloop.ScratchSize / 2
 const (
 	// largeFirst is what such a buffer begins with, in bytes.
 	largeFirst = 4 << 10
+	// largeTrusted is the number of bytes of a packet after which its length
+	// field is believed, up to eight times as many.
+	largeTrusted = 32 << 10
 	// largeStep is the number of bytes of a large packet, read at once, that
 	// count as a sign of life: a Client cannot send PINGREQ in the middle.
 	largeStep = 1 << 10
@@ -78,9 +81,7 @@ func (c *Connection) readLarge() {
 	p := c.partial
 	have := len(p.bytes)
 	if cap(p.bytes) == have {
-		grown := make([]byte, have, min(p.size, max(2*have, largeFirst)))
-		copy(grown, p.bytes)
-		p.bytes = grown
+		p.bytes = append(make([]byte, 0, grown(have, p.size)), p.bytes...)
 	}
 	room := min(cap(p.bytes), p.size) - have
 	n, err := c.stream.Read(p.bytes[have : have+min(room, c.on().ReadBudget())])
@@ -150,8 +151,21 @@ func (c *Connection) consume(b []byte) {
 		return
 	}
 	if at < len(b) {
-		c.keepPartial(append([]byte(nil), b[at:]...), size)
+		room := len(b) - at
+		if size >= largeAt {
+			room = grown(room, size)
+		}
+		c.keepPartial(append(make([]byte, 0, room), b[at:]...), size)
 	}
+}
+
+// grown is how large a buffer with some bytes of a packet of so many may become: who has sent little gets no more than the same again, who
+// has sent much mostly sends the rest, and each step costs a copy.
+func grown(have, size int) int {
+	if have < largeTrusted {
+		return min(size, max(2*have, largeFirst))
+	}
+	return min(size, 8*have)
 }
 
 // forward hands whole packets to the session: the Client is alive
