@@ -34,8 +34,8 @@ func (g *greedy) remove(s *socket) {
 	}
 }
 
-// dispatch tells those whose turn it is that they may read. It returns false if there are none.
-func (g *greedy) dispatch(l *loop) bool {
+// dispatch tells those whose turn it is that they may read, and returns how many they are.
+func (g *greedy) dispatch(l *loop) int {
 	n := min(len(g.queue), greedyReadsAlone)
 	if g.calm {
 		n = min(n, greedyReads)
@@ -49,5 +49,5 @@ func (g *greedy) dispatch(l *loop) bool {
 		}
 	}
 	g.queue = slices.Delete(g.queue, 0, n)
-	return n > 0
+	return n
 }

@@ -164,3 +164,35 @@ func TestLaterIsWhenTheFloodIsThrough(t *testing.T) {
 	require.Equal(t, 2, ran, "nothing waits for the end of an endless flood")
 	require.False(t, l.Flooded())
 }
+
+// TestManyGreedyWithLittleShareOneTurn has more sockets than one turn serves of those that have much.
+func TestManyGreedyWithLittleShareOneTurn(t *testing.T) {
+	l, err := newLoop(newClock(), zap.NewNop())
+	require.NoError(t, err)
+	t.Cleanup(l.poller.close)
+	g := &Group{loops: []*loop{l}}
+	const n = 3 * greedyReadsAlone
+	read := 0
+	for i := range n {
+		ours, theirs := tcpPair(t)
+		t.Cleanup(func() { _ = theirs.Close() })
+		_, err := theirs.Write(make([]byte, 100))
+		require.NoError(t, err)
+		e := attach(t, g, l, ours, func(e *end, _ Events) {
+			l.Schedule(&task{func() {
+				got, err := e.Read(l.Scratch()[:l.ReadBudget()])
+				require.NoError(t, err)
+				read += got
+			}})
+		})
+		s := e.Stream.(*socket)
+		s.wanted, s.greedy = Readable, true
+		l.poller.ready[i] = unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(s.slot), Pad: int32(s.generation)}
+	}
+	l.poller.count = n
+	l.poller.dispatch(l)
+	require.Zero(t, read)
+	l.flood()
+	require.Equal(t, n*100, read)
+	require.True(t, l.poller.greedy.empty())
+}

@@ -21,6 +21,9 @@ const (
 	// What is put off while a flood is read waits for so many turns at most, and so many tasks do.
 	wavesMost = 4
 	lateMost  = 4096
+
+	// roundsMost is how often a turn goes on to the next of those that flood, as long as they have not used up its share of bytes.
+	roundsMost = 32
 )
 
 // clock is what time it is in Unix milliseconds. It starts with the wall clock and goes on with the monotonic one, so that a step of the
@@ -64,6 +67,7 @@ type loop struct {
 	scratch []byte
 	budget  int
 	poller  *poller
+	taken   int    // bytes that were read since the greedy ones were told to
 	flooded bool   // the greedy ones are being served
 	late    []Task // put off until they are through
 	waves   int    // turns since the first of them
@@ -127,11 +131,21 @@ func (l *loop) turn() (more bool) {
 
 // flood serves those that are greedy. What was put off meanwhile runs when they are through, and once in a while.
 func (l *loop) flood() {
-	flooded := l.poller.greedy.dispatch(l)
-	if flooded {
+	greedy := &l.poller.greedy
+	calm := greedy.calm
+	served := greedy.dispatch(l)
+	flooded := served > 0
+	// Many that have little each take as much together as a few that have much, and cost the kernel one look at all of them.
+	for share, round := served*budgetHigh, 1; served > 0; round++ {
+		l.taken = 0
 		l.flooded = true
 		l.work()
 		l.flooded = false
+		if share -= l.taken; l.taken == 0 || share < budgetHigh || round == roundsMost {
+			break
+		}
+		greedy.calm = calm
+		served = greedy.dispatch(l)
 	}
 	if len(l.late) == 0 {
 		return

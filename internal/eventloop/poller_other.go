@@ -12,10 +12,10 @@ type poller struct {
 }
 
 // greedy is always empty: the goroutines of the connections wait for one another in the run queue.
-type greedy struct{}
+type greedy struct{ calm bool }
 
-func (greedy) empty() bool         { return true }
-func (greedy) dispatch(*loop) bool { return false }
+func (greedy) empty() bool        { return true }
+func (greedy) dispatch(*loop) int { return 0 }
 
 func newPoller() (*poller, error) {
 	p := &poller{signal: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}

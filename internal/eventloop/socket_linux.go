@@ -86,6 +86,7 @@ func (s *socket) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		default:
 			s.greedy = int(n) == len(p)
+			s.loop.taken += int(n)
 			return int(n), nil
 		}
 	}
