@@ -47,6 +47,7 @@ func (s *Session) apply() {
 func (s *Session) route(runs []*packet.Run, out *core.Output) {
 	if len(runs) > 0 {
 		s.env.codes = s.publishing().Publish(runs, s.env.Loop.Now(), s.env.codes[:0])
+		s.routed = true
 	}
 	for i, run := range runs {
 		if run.QoS == packet.QoS0 {

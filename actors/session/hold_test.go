@@ -15,10 +15,14 @@ type floodedLoop struct {
 	eventloop.Loop
 	flooded bool
 	late    []eventloop.Task
+	soon    []eventloop.Task
 }
 
 func (l *floodedLoop) Flooded() bool          { return l.flooded }
 func (l *floodedLoop) Later(t eventloop.Task) { l.late = append(l.late, t) }
+
+// Schedule notes what is to run in the same turn.
+func (l *floodedLoop) Schedule(t eventloop.Task) { l.soon = append(l.soon, t) }
 
 func TestLittleOutputIsHeldWhileTheLoopIsFlooded(t *testing.T) {
 	loop := &floodedLoop{flooded: true}
@@ -39,4 +43,22 @@ func TestLittleOutputIsHeldWhileTheLoopIsFlooded(t *testing.T) {
 		s.packets.B, s.held, loop.late = s.packets.B[:1], false, loop.late[:0]
 		s.hold()
 	}))
+}
+
+func TestPublisherIsAnsweredAfterItsReceivers(t *testing.T) {
+	loop := &floodedLoop{}
+	s := &Session{State: &State{}, env: &Env{Loop: loop, Buffers: new(Buffers)}}
+	s.connection = &actor.PID{}
+	s.packets = &message.Packets{B: make([]byte, 4)}
+	require.False(t, s.hold(), "it did not publish")
+	s.routed = true
+	require.True(t, s.hold())
+	require.True(t, s.hold())
+	require.Len(t, loop.soon, 1, "once, and in this turn")
+	require.Empty(t, loop.late)
+	s.packets.B = make([]byte, holdMost)
+	require.False(t, s.hold(), "it is much")
+	s.connection = nil
+	s.flush()
+	require.False(t, s.routed)
 }

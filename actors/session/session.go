@@ -82,6 +82,7 @@ type Session struct {
 	reported uint32 // 1 + connects when the registry was last told of the end
 	paused   bool   // the connection was told not to read
 	held     bool   // what was written waits for the loop's word
+	routed   bool   // it published since it last spoke
 	draining bool   // say good-bye as soon as nothing waits
 	ended    bool
 }
@@ -201,7 +202,7 @@ func (s *Session) Receive(ctx actor.Context) {
 	case tick:
 		s.tick()
 	case late:
-		s.held = false // what was held goes with the Drained that follows
+		s.held, s.routed = false, false // what was held goes with the Drained that follows
 	case *message.End:
 		s.end(m.Code)
 	case *message.Drain:
@@ -313,19 +314,28 @@ func (s *Session) flush() {
 	} else {
 		s.env.Root.Send(s.connection, s.packets)
 	}
-	s.packets = nil
+	s.packets, s.routed = nil, false
 }
 
-// hold keeps back what was written, if it is little and the loop is being flooded: more will come before the loop has looked at
-// everybody who floods it, and one write for all of it costs as much as one for this. Who is told something out of turn is not kept waiting.
+// hold keeps back what was written, if it is little, for one of two reasons. The loop is being flooded: more will come before the loop has
+// looked at everybody who floods it, and one write for all of it costs as much as one for this. Or the Session has just published: who
+// receives that is served first, and the publisher gets its acknowledgement after them in the same turn, since each write costs the time of
+// many messages. Who is told something out of turn is not kept waiting.
 func (s *Session) hold() bool {
-	if s.packets == nil || s.connection == nil || len(s.packets.B) >= holdMost || !s.env.Loop.Flooded() {
+	if s.packets == nil || s.connection == nil || len(s.packets.B) >= holdMost {
 		return false
 	}
-	if !s.held {
-		s.held = true
+	flooded := s.env.Loop.Flooded()
+	switch {
+	case !flooded && !s.routed:
+		return false
+	case s.held:
+	case flooded:
 		s.env.Loop.Later((*holding)(s))
+	default:
+		s.env.Loop.Schedule((*holding)(s))
 	}
+	s.held = true
 	return true
 }
 
