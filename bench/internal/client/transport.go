@@ -16,9 +16,16 @@ func dial(ctx context.Context, o Options) (net.Conn, error) {
 	if o.Source != nil {
 		d.LocalAddr = &net.TCPAddr{IP: o.Source}
 	}
-	if o.ReceiveBuffer > 0 {
-		// Before connecting, or the window that was offered stays.
-		d.Control = func(_, _ string, raw syscall.RawConn) error { return setReceiveBuffer(raw, o.ReceiveBuffer) }
+	d.Control = func(_, _ string, raw syscall.RawConn) error {
+		if o.Source != nil {
+			if err := choosePortLate(raw); err != nil {
+				return err
+			}
+		}
+		if o.ReceiveBuffer > 0 { // before connecting, or the window that was offered stays
+			return setReceiveBuffer(raw, o.ReceiveBuffer)
+		}
+		return nil
 	}
 	if o.Endpoint.WebSocket != "" {
 		return dialWebSocket(ctx, o, &d)
