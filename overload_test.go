@@ -56,6 +56,16 @@ func (c *client) flood(qos packet.QoS, topic string, n, size int) map[packet.Rea
 	return codes
 }
 
+// floods is flood in the background; the channel is closed when all is sent.
+func (c *client) floods(qos packet.QoS, topic string, n, size int) <-chan struct{} {
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		c.flood(qos, topic, n, size)
+	}()
+	return sent
+}
+
 // drains reads and acknowledges what comes until nothing more does, and gives
 // the numbers of the messages.
 func (c *client) drains() (numbers []string) {
@@ -231,12 +241,7 @@ func TestSlowClientSlowsItsPublishers(t *testing.T) {
 	})
 	others := stand(t, b)
 	slow := deaf(t, b, packet.QoS1, "flood")
-	publisher := connect(t, b, "publisher")
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		publisher.flood(packet.QoS1, "flood", n, 100)
-	}()
+	sent := connect(t, b, "publisher").floods(packet.QoS1, "flood", n, 100)
 	for b.tree.counters.ClientsStrained.Load() == 0 {
 		others.talk()
 	}
@@ -284,12 +289,7 @@ func TestStuckClientIsNotWaitedFor(t *testing.T) {
 	t.Run("gone", func(t *testing.T) {
 		b := startWith(t, limits(time.Hour))
 		slow := deaf(t, b, packet.QoS1, "flood")
-		publisher := connect(t, b, "publisher")
-		sent := make(chan struct{})
-		go func() {
-			defer close(sent)
-			publisher.flood(packet.QoS1, "flood", n, 100)
-		}()
+		sent := connect(t, b, "publisher").floods(packet.QoS1, "flood", n, 100)
 		for b.tree.counters.ClientsStrained.Load() == 0 {
 			slow.ping()
 		}
@@ -308,11 +308,7 @@ func TestPublisherIsSlowedDown(t *testing.T) {
 	publisher := connect(t, b, "publisher")
 	held := park(t, b, sessionOf(t, b, "deaf"))
 	const n, size = 3000, 60_000
-	sent := make(chan struct{})
-	go func() {
-		defer close(sent)
-		publisher.flood(packet.QoS0, "flood", n, size)
-	}()
+	sent := publisher.floods(packet.QoS0, "flood", n, size)
 	held.until(t, 1024)
 	for range 20 {
 		others.talk()
