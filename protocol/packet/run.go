@@ -27,9 +27,31 @@ type Run struct {
 	Largest   int    // bytes of the largest frame
 	Slab      int    // bytes of the buffer that Frames is a view of: what keeping it pins
 	Lent      *Slab  // that buffer, if it is used again: who keeps the Run says so by its Keep; nil otherwise
+	Body      *Body  // of a Run that goes to several receivers which may store it, set before it is shared; nil otherwise
 
 	derived atomic.Pointer[derived]
 	asked   atomic.Uint32 // layouts that AppendAs was asked for, by slot
+}
+
+// Body is the number under which a store has a Run that several Sessions keep, so that it has it once.
+type Body struct{ id atomic.Uint64 }
+
+// Known makes the Body of a Run that a store has.
+func Known(id uint64) *Body {
+	b := new(Body)
+	b.id.Store(id)
+	return b
+}
+
+// ID is the number. Who asks first gives it one, which is not 0.
+func (b *Body) ID(number func() uint64) uint64 {
+	if id := b.id.Load(); id != 0 {
+		return id
+	}
+	if id := number(); b.id.CompareAndSwap(0, id) {
+		return id
+	}
+	return b.id.Load()
 }
 
 // derived is what was made out of a Run, for nearly all of them never.
@@ -152,6 +174,7 @@ func (r *Run) Owned() *Run {
 		Expiry:    r.Expiry,
 		Deadline:  r.Deadline,
 		Largest:   r.Largest,
+		Body:      r.Body,
 	}
 	o.Topic = topicOf(o.Frames)
 	o.Slab = cap(o.Frames)

@@ -1,0 +1,115 @@
+package message
+
+import (
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/troupemq/troupe/persistence"
+	"github.com/troupemq/troupe/protocol/packet"
+)
+
+// Ticket goes with the messages of one read of a publisher to all that keep
+// them: durable sessions and retained actors. Its holders are those that have
+// not taken account of them yet, and the publisher while it routes. The last to
+// let go tells the journal; from then on all of them write what they hold in one
+// and the same group, and the publisher acknowledges when that is safe.
+type Ticket struct {
+	Publisher *actor.PID
+	journal   *actor.PID
+	root      *actor.RootContext
+	holders   atomic.Int32
+	group     atomic.Uint64
+}
+
+// NewTicket makes a ticket with one holder: who is about to publish.
+func NewTicket(root *actor.RootContext, journal, publisher *actor.PID) *Ticket {
+	t := &Ticket{Publisher: publisher, root: root, journal: journal}
+	t.holders.Store(1)
+	return t
+}
+
+// Hold adds a holder; who calls is one.
+func (t *Ticket) Hold() {
+	if t != nil {
+		t.holders.Add(1)
+	}
+}
+
+// Release is a holder's word that it will write what it got as soon as it is
+// asked, or has nothing to write. It may be called on nil.
+func (t *Ticket) Release() {
+	if t != nil && t.holders.Add(-1) == 0 {
+		t.root.Send(t.journal, &Ready{t})
+	}
+}
+
+// Enter gives the ticket to a group. Only the journal calls it.
+func (t *Ticket) Enter(group uint64) { t.group.Store(group) }
+
+// In tells whether the messages may be written with a group, or were before. A
+// nil ticket is in every group.
+func (t *Ticket) In(group uint64) bool {
+	if t == nil {
+		return true
+	}
+	g := t.group.Load()
+	return g != 0 && g <= group
+}
+
+// Ready tells the journal that all holders of a ticket have let go.
+type Ready struct{ Ticket *Ticket }
+
+// Dirty tells the journal that an actor has something to write. It is said once
+// until the next Collect. Urgent: somebody waits for it.
+type Dirty struct {
+	Source *actor.PID
+	Urgent bool
+}
+
+// Collect asks an actor that said Dirty for all that it has to write with a
+// group: what tickets In that group brought, and what is its own. It answers
+// with exactly one [Staged].
+type Collect struct {
+	Group   uint64
+	Journal *actor.PID
+	Root    *actor.RootContext
+	Source  *actor.PID
+}
+
+// Undelivered answers for an actor that has ended.
+func (c *Collect) Undelivered() {
+	c.Root.Send(c.Journal, &Staged{Group: c.Group, Source: c.Source})
+}
+
+// Staged is the answer to a [Collect].
+type Staged struct {
+	Group  uint64
+	Source *actor.PID
+	Batch  *persistence.Batch // nil: nothing
+	Bodies []Body             // references to bodies that the changes of Batch make and drop
+	Ended  []uint64           // numbers of sessions that are over: Batch has their end, the rest is to be removed
+	Wants  bool               // wants to be told of the commit by [Committed]
+}
+
+// Body is a change of the number of references to a body that pages share.
+type Body struct {
+	ID    uint64
+	Run   *packet.Run // the body, for a reference that is made; nil for one that is dropped
+	Count int         // references made, negative: dropped
+}
+
+// Committed tells that a group is as safe as the instance promises, and all
+// groups before it.
+type Committed struct{ Group uint64 }
+
+// Load asks for pages of a session's queue, by way of the journal's readers.
+type Load struct {
+	Session    uint64
+	From       uint64 // seq
+	Subscriber *actor.PID
+}
+
+// Flush asks the journal to write everything, and to close Done when that is
+// safe or has failed.
+type Flush struct{ Done chan<- struct{} }
