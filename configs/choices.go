@@ -3,13 +3,31 @@ package configs
 // choice is a type that allows a few words.
 type choice interface{ allowed() []string }
 
-// Durability is what an acknowledgement means.
+// Durability is what an acknowledgement to a Client says is safe. It has no
+// meaning for an instance without a data directory.
 type Durability string
 
-// DurabilityMemory keeps all state in memory: it ends with the process.
-const DurabilityMemory Durability = "memory"
+// What an acknowledgement says is safe, each including what those before it say.
+const (
+	DurabilityMemory  Durability = "memory"  // nothing yet: it is written within the flush bounds of Persistence
+	DurabilityProcess Durability = "process" // survives the end of the process, kill -9 included
+	DurabilityDisk    Durability = "disk"    // survives a loss of power: fsync before the acknowledgement
+)
 
-func (Durability) allowed() []string { return []string{string(DurabilityMemory)} }
+func (Durability) allowed() []string {
+	return []string{string(DurabilityMemory), string(DurabilityProcess), string(DurabilityDisk)}
+}
+
+// OnError says what happens when the device of the data directory fails.
+type OnError string
+
+// What happens when the device fails.
+const (
+	OnErrorStop     OnError = "stop"      // the instance stops with the reason
+	OnErrorReadOnly OnError = "read-only" // it goes on and takes nothing that it would have to keep
+)
+
+func (OnError) allowed() []string { return []string{string(OnErrorStop), string(OnErrorReadOnly)} }
 
 // Transport carries the bytes of a connection.
 type Transport string

@@ -6,10 +6,12 @@ package configs
 type Config struct {
 	// Name of the instance: a field of every log line. 1 to 64 letters, digits, dots, dashes or underscores.
 	Name string `koanf:"name"`
-	// DataDir is the directory of this instance and of no other, relative to the working directory. With `durability: memory` nothing is written there.
+	// DataDir is the directory of this instance and of no other, relative to the working directory; it is made if it is not there. Empty (`""`, in a file or as a flag): nothing is kept on disk, all state ends with the process and `durability` has no meaning.
 	DataDir string `koanf:"data_dir"`
-	// Durability is what an acknowledgement means. `memory`: Sessions, queued and Retained Messages live in memory and end with the process.
+	// Durability is what an acknowledgement to a Client says is safe. `memory`: it will be written within `persistence.flush_interval` or `persistence.flush_messages`, whichever is first, so that much may be lost; `process`: it survives the end of the process, kill -9 included; `disk`: it survives a loss of power too (fsync before the acknowledgement).
 	Durability Durability `koanf:"durability"`
+	// Persistence says how the data directory is written.
+	Persistence Persistence `koanf:"persistence"`
 	// Listeners are the addresses where Clients connect. A list here replaces the default one.
 	Listeners []Listener `koanf:"listeners"`
 	// Limits bound what Clients can ask for.
@@ -24,6 +26,20 @@ type Config struct {
 	Log Log `koanf:"log"`
 	// Shutdown says how the instance stops.
 	Shutdown Shutdown `koanf:"shutdown"`
+}
+
+// Persistence says how the data directory is written.
+type Persistence struct {
+	// FlushInterval is how long what was acknowledged may wait to be written, with `durability: memory`; at least 1ms.
+	FlushInterval Duration `koanf:"flush_interval"`
+	// FlushMessages is how many messages may wait to be written, with `durability: memory`; at least 1.
+	FlushMessages int `koanf:"flush_messages"`
+	// Memtable is how much the store gathers in memory before it sorts that into a file; 1MiB to 1GiB. A few of them are in memory under load: more of it takes more memory and writes the same data less often.
+	Memtable Size `koanf:"memtable"`
+	// MinFree is how much room stays free on the device. With less nothing is written and nothing that would have to be kept is acknowledged, until there is room again. 0: all of it may be used.
+	MinFree Size `koanf:"min_free"`
+	// OnError says what happens when the device fails otherwise, in a write or an fsync. `stop`: the instance stops with the reason; `read-only`: it goes on and takes nothing that it would have to keep.
+	OnError OnError `koanf:"on_error"`
 }
 
 // Listener is one address where Clients connect.
@@ -64,8 +80,12 @@ type Limits struct {
 type Session struct {
 	// ExpiryMaximum is the longest Session Expiry Interval granted; whole seconds up to 4294967295s, which stands for never. 0s: every Session ends with its connection.
 	ExpiryMaximum Duration `koanf:"expiry_maximum"`
+	// PassivateAfter is how long the Session of a Client that is away stays awake; then it is on disk alone until a message or the Client comes. 0s or at least 1s. 0s: it stays awake.
+	PassivateAfter Duration `koanf:"passivate_after"`
 	// Queue bounds what waits for one Client.
 	Queue Queue `koanf:"queue"`
+	// Total bounds what waits for all Clients together.
+	Total Total `koanf:"total"`
 }
 
 // Queue bounds what waits for one Client, offline or slower than its
@@ -83,12 +103,23 @@ type Queue struct {
 	Patience Duration `koanf:"patience"`
 }
 
+// Total bounds what waits for all Clients of the instance together. What gives
+// way is Overflow of the Queue.
+type Total struct {
+	// MaxMessages that wait for all Clients together; `session.queue.overflow` says what gives way. 0: any number.
+	MaxMessages int `koanf:"max_messages"`
+	// MaxBytes that wait for all Clients together, counted as encoded packets; `session.queue.overflow` says what gives way. 0: any number.
+	MaxBytes Size `koanf:"max_bytes"`
+}
+
 // Retained bounds the Retained Messages of the instance.
 type Retained struct {
 	// MaxMessages kept. 0: any number.
 	MaxMessages int `koanf:"max_messages"`
 	// MaxBytes kept, counted as encoded packets. 0: any number.
 	MaxBytes Size `koanf:"max_bytes"`
+	// Memory is how much of them stays in memory; what is beyond it is read from the data directory when a Client subscribes. Their Topic Names are always in memory. Of no meaning without a data directory.
+	Memory Size `koanf:"memory"`
 }
 
 // Sys sets up the $SYS topics.

@@ -3,13 +3,22 @@ package configs
 import "time"
 
 // Defaults is the Config of an empty file: one TCP listener on loopback, where
-// Clients may be anonymous, and everything in memory.
+// Clients may be anonymous, and all that is acknowledged on disk, in a directory
+// below the working directory. A program that embeds the broker and has nothing
+// to keep sets DataDir to "".
 func Defaults() Config {
 	return Config{
 		Name:       "troupe",
 		DataDir:    "troupe-data",
-		Durability: DurabilityMemory,
-		Listeners:  []Listener{{Name: "tcp", Address: "127.0.0.1:1883", Transport: TransportTCP}},
+		Durability: DurabilityDisk,
+		Persistence: Persistence{
+			FlushInterval: Duration(time.Second),
+			FlushMessages: 1000,
+			Memtable:      16 * MiB,
+			MinFree:       64 * MiB,
+			OnError:       OnErrorStop,
+		},
+		Listeners: []Listener{{Name: "tcp", Address: "127.0.0.1:1883", Transport: TransportTCP}},
 		Limits: Limits{
 			MaxConnections:    0,
 			MaxPacketSize:     MiB,
@@ -22,7 +31,8 @@ func Defaults() Config {
 			EventLoops:        0,
 		},
 		Session: Session{
-			ExpiryMaximum: Duration(168 * time.Hour),
+			ExpiryMaximum:  Duration(168 * time.Hour),
+			PassivateAfter: Duration(5 * time.Minute),
 			Queue: Queue{
 				MaxMessages: 100_000,
 				MaxBytes:    64 * MiB,
@@ -30,8 +40,9 @@ func Defaults() Config {
 				Overflow:    OverflowDropOldest,
 				Patience:    Duration(10 * time.Second),
 			},
+			Total: Total{MaxMessages: 0, MaxBytes: 0},
 		},
-		Retained: Retained{MaxMessages: 0, MaxBytes: 0},
+		Retained: Retained{MaxMessages: 0, MaxBytes: 0, Memory: 256 * MiB},
 		Sys:      Sys{Interval: Duration(10 * time.Second)},
 		Log:      Log{Level: LogInfo, Format: LogAuto},
 		Shutdown: Shutdown{GracePeriod: Duration(10 * time.Second)},

@@ -13,7 +13,7 @@ type valueFlag struct{ name, path, usage string }
 func valueFlags() []valueFlag {
 	return []valueFlag{
 		{"name", "name", "name of the instance"},
-		{"data-dir", "data_dir", "directory of this instance"},
+		{"data-dir", "data_dir", "directory of this instance; empty to keep nothing on disk"},
 		{"log-level", "log.level", "least that is logged: debug, info, warn or error"},
 		{"log-format", "log.format", "form of the log: auto, console or json"},
 	}

@@ -179,6 +179,9 @@ func TestEnvironmentHasEveryKind(t *testing.T) {
 		"TROUPE_LIMITS_MAX_PACKET_SIZE=2048",
 		"TROUPE_SESSION_QUEUE_MAX_AGE=5m",
 		"TROUPE_SESSION_QUEUE_OVERFLOW=drop-newest",
+		"TROUPE_PERSISTENCE_FLUSH_MESSAGES=1",
+		"TROUPE_PERSISTENCE_ON_ERROR=read-only",
+		"TROUPE_SESSION_TOTAL_MAX_BYTES=1GiB",
 	})
 	require.NoError(t, err)
 	want := Defaults()
@@ -187,8 +190,25 @@ func TestEnvironmentHasEveryKind(t *testing.T) {
 	want.Limits.MaxPacketSize = 2 * KiB
 	want.Session.Queue.MaxAge = Duration(5 * time.Minute)
 	want.Session.Queue.Overflow = OverflowDropNewest
+	want.Persistence.FlushMessages = 1
+	want.Persistence.OnError = OnErrorReadOnly
+	want.Session.Total.MaxBytes = GiB
 	require.Empty(t, cmp.Diff(want, c))
 	require.Equal(t, "env TROUPE_SESSION_QUEUE_MAX_AGE", sources["session.queue.max_age"].String())
+}
+
+// An empty text is a value in a file and in a flag; a variable without one counts
+// as not set.
+func TestNoDataDirectory(t *testing.T) {
+	c, sources, err := load(t, "c.yaml", `data_dir: ""`, []string{"TROUPE_DATA_DIR="})
+	require.NoError(t, err)
+	require.Empty(t, c.DataDir)
+	require.Equal(t, "c.yaml:1", sources["data_dir"].String())
+
+	c, sources, err = load(t, "c.yaml", "data_dir: a", nil, "--data-dir=")
+	require.NoError(t, err)
+	require.Empty(t, c.DataDir)
+	require.Equal(t, "flag --data-dir", sources["data_dir"].String())
 }
 
 func TestEnvironmentLeavesServiceLinksAlone(t *testing.T) {
@@ -283,7 +303,7 @@ func TestFileThatCannotBeRead(t *testing.T) {
 // What is found is told in full, a Problem each, in the order of layers and lines.
 func TestAllProblemsAreFound(t *testing.T) {
 	_, _, err := load(t, "c.yaml", "sys: {interval: 5}\nlimits:\n  receive_maximum: 0\nnmae: x\nlog: {level: 7}\n",
-		[]string{"TROUPE_LOG_FORMAT=loud", "TROUPE_NMAE=x"}, "--data-dir=")
+		[]string{"TROUPE_LOG_FORMAT=loud", "TROUPE_NMAE=x"}, "--data-dir= ")
 	require.EqualError(t, err, "c.yaml:1: sys.interval: 5 has no unit; write 5s, 5m or 5h (and 6 more)")
 	var lines []string
 	for _, p := range err.(Problems) {
@@ -294,7 +314,7 @@ func TestAllProblemsAreFound(t *testing.T) {
 		"c.yaml:4: nmae: unknown key; did you mean name?",
 		"c.yaml:5: log.level: 7 is not text; put it in quotes",
 		"env TROUPE_NMAE: unknown variable; did you mean TROUPE_NAME?",
-		`flag --data-dir: data_dir: "" is not a directory; name one`,
+		`flag --data-dir: data_dir: " " is not a directory; name one, or "" to keep nothing on disk`,
 		"c.yaml:3: limits.receive_maximum: 0 is not allowed; allowed: 1 to 65535",
 		`env TROUPE_LOG_FORMAT: log.format: "loud" is not allowed; allowed: auto, console, json`,
 	}, lines)

@@ -75,7 +75,13 @@ func TestTextRoundTrip(t *testing.T) {
 
 const printed = `name: "7" # c.yaml:1
 data_dir: /srv/x # env TROUPE_DATA_DIR
-durability: memory # default
+durability: disk # default
+persistence:
+  flush_interval: 1s # default
+  flush_messages: 1000 # default
+  memtable: 16MiB # default
+  min_free: 64MiB # default
+  on_error: stop # default
 listeners:
   - name: far # c.yaml:3
     address: :1883 # c.yaml:4
@@ -97,15 +103,20 @@ limits:
   event_loops: 0 # default
 session:
   expiry_maximum: 168h # default
+  passivate_after: 5m # default
   queue:
     max_messages: 100000 # default
     max_bytes: 64MiB # default
     max_age: 1m30s # c.yaml:8
     overflow: drop-oldest # default
     patience: 10s # default
+  total:
+    max_messages: 0 # default
+    max_bytes: 0B # default
 retained:
   max_messages: 0 # default
   max_bytes: 0B # default
+  memory: 256MiB # default
 sys:
   interval: 10s # default
 log:

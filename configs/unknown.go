@@ -14,12 +14,6 @@ func later(path string) string {
 		return "users, passwords and access rules are not there yet"
 	case "bridges":
 		return "bridges are not there yet"
-	case "persistence":
-		return "nothing is kept on disk yet"
-	case "session.passivate_after":
-		return "Sessions stay in memory as long as they live; nothing is kept on disk yet"
-	case "retained.memory":
-		return "all Retained Messages are in memory; retained.max_bytes bounds them"
 	default:
 		return ""
 	}

@@ -20,18 +20,15 @@ const maxPacketSize = Size(268_435_455 + 5)
 func (c *Config) Validate() error {
 	var v validation
 	v.check(validName(c.Name), "name", "%q is not a name; allowed: 1 to 64 letters, digits, '.', '-' or '_'", c.Name)
-	v.check(strings.TrimSpace(c.DataDir) != "", "data_dir", "%q is not a directory; name one", c.DataDir)
-	switch c.Durability {
-	case "process", "disk":
-		v.add("durability", "%s is not there yet; allowed: memory, which keeps all state in memory and loses it when the process ends", c.Durability)
-	default:
-		v.choice("durability", string(c.Durability), c.Durability)
-	}
+	v.check(c.DataDir == "" || validDirectory(c.DataDir), "data_dir", "%q is not a directory; name one, or \"\" to keep nothing on disk", c.DataDir)
+	v.choice("durability", string(c.Durability), c.Durability)
+	v.persistence(&c.Persistence)
 	v.listeners(c.Listeners)
 	v.limits(&c.Limits)
 	v.session(&c.Session)
 	v.number("retained.max_messages", c.Retained.MaxMessages, 0, math.MaxInt)
 	v.size("retained.max_bytes", c.Retained.MaxBytes, 0, math.MaxInt64)
+	v.size("retained.memory", c.Retained.Memory, 0, math.MaxInt64)
 	v.pause("sys.interval", c.Sys.Interval, Duration(100*time.Millisecond))
 	v.choice("log.level", string(c.Log.Level), c.Log.Level)
 	v.choice("log.format", string(c.Log.Format), c.Log.Format)
@@ -41,6 +38,14 @@ func (c *Config) Validate() error {
 
 // validation collects what Validate finds.
 type validation struct{ problems Problems }
+
+func (v *validation) persistence(p *Persistence) {
+	v.duration("persistence.flush_interval", p.FlushInterval, Duration(time.Millisecond))
+	v.number("persistence.flush_messages", p.FlushMessages, 1, math.MaxInt)
+	v.size("persistence.memtable", p.Memtable, MiB, GiB)
+	v.size("persistence.min_free", p.MinFree, 0, math.MaxInt64)
+	v.choice("persistence.on_error", string(p.OnError), p.OnError)
+}
 
 func (v *validation) limits(l *Limits) {
 	v.number("limits.max_connections", l.MaxConnections, 0, math.MaxInt)
@@ -56,6 +61,9 @@ func (v *validation) limits(l *Limits) {
 
 func (v *validation) session(s *Session) {
 	v.seconds("session.expiry_maximum", s.ExpiryMaximum, math.MaxUint32)
+	v.pause("session.passivate_after", s.PassivateAfter, Duration(time.Second))
+	v.number("session.total.max_messages", s.Total.MaxMessages, 0, math.MaxInt)
+	v.size("session.total.max_bytes", s.Total.MaxBytes, 0, math.MaxInt64)
 	v.number("session.queue.max_messages", s.Queue.MaxMessages, 1, math.MaxInt)
 	v.size("session.queue.max_bytes", s.Queue.MaxBytes, 1, math.MaxInt64)
 	v.pause("session.queue.max_age", s.Queue.MaxAge, Duration(time.Millisecond))
@@ -163,6 +171,11 @@ func validName(name string) bool {
 		}
 	}
 	return len(name) >= 1 && len(name) <= 64
+}
+
+// validDirectory tells whether a system can have a directory of that name.
+func validDirectory(name string) bool {
+	return strings.TrimSpace(name) != "" && !strings.ContainsRune(name, 0)
 }
 
 // splitAddress takes host:port apart, the port a number.

@@ -47,6 +47,22 @@ func TestRanges(t *testing.T) {
 			func(c *Config, v int64) { c.Limits.EventLoops = int(v) }, []int64{0, 1024}, []int64{-1, 1025}, asNumber},
 		{"session.expiry_maximum: VALUE is not allowed; allowed: whole seconds from 0s to 4294967295s",
 			func(c *Config, v int64) { c.Session.ExpiryMaximum = Duration(v) }, []int64{0, int64(never)}, []int64{-1, 1, int64(never) + 1e9, math.MaxInt64}, asDuration},
+		{"persistence.flush_interval: VALUE is not allowed; allowed: 1ms or more",
+			func(c *Config, v int64) { c.Persistence.FlushInterval = Duration(v) }, []int64{1e6, math.MaxInt64}, []int64{-1, 0, 1e6 - 1}, asDuration},
+		{"persistence.flush_messages: VALUE is not allowed; allowed: 1 or more",
+			func(c *Config, v int64) { c.Persistence.FlushMessages = int(v) }, []int64{1, math.MaxInt32}, []int64{-1, 0}, asNumber},
+		{"persistence.memtable: VALUE is not allowed; allowed: 1MiB to 1GiB",
+			func(c *Config, v int64) { c.Persistence.Memtable = Size(v) }, []int64{1 << 20, 1 << 30}, []int64{-1, 0, 1<<20 - 1, 1<<30 + 1}, asSize},
+		{"persistence.min_free: VALUE is not allowed; allowed: 0B or more",
+			func(c *Config, v int64) { c.Persistence.MinFree = Size(v) }, []int64{0, math.MaxInt64}, []int64{-1}, asSize},
+		{"session.passivate_after: VALUE is not allowed; allowed: 0s, or 1s or more",
+			func(c *Config, v int64) { c.Session.PassivateAfter = Duration(v) }, []int64{0, 1e9, math.MaxInt64}, []int64{-1, 1, 1e9 - 1}, asDuration},
+		{"session.total.max_messages: VALUE is not allowed; allowed: 0 or more",
+			func(c *Config, v int64) { c.Session.Total.MaxMessages = int(v) }, []int64{0, 1, math.MaxInt32}, []int64{-1}, asNumber},
+		{"session.total.max_bytes: VALUE is not allowed; allowed: 0B or more",
+			func(c *Config, v int64) { c.Session.Total.MaxBytes = Size(v) }, []int64{0, 1, math.MaxInt64}, []int64{-1}, asSize},
+		{"retained.memory: VALUE is not allowed; allowed: 0B or more",
+			func(c *Config, v int64) { c.Retained.Memory = Size(v) }, []int64{0, 1, math.MaxInt64}, []int64{-1}, asSize},
 		{"session.queue.max_messages: VALUE is not allowed; allowed: 1 or more",
 			func(c *Config, v int64) { c.Session.Queue.MaxMessages = int(v) }, []int64{1}, []int64{-1, 0}, asNumber},
 		{"session.queue.max_bytes: VALUE is not allowed; allowed: 1B or more",
@@ -83,8 +99,10 @@ func asDuration(v int64) string { return Duration(v).String() }
 
 func TestChoices(t *testing.T) {
 	for want, set := range map[string]func(c *Config){
-		`durability: "" is not allowed; allowed: memory`:                                           func(c *Config) { c.Durability = "" },
-		`durability: "ram" is not allowed; allowed: memory`:                                        func(c *Config) { c.Durability = "ram" },
+		`durability: "" is not allowed; allowed: memory, process, disk`:                            func(c *Config) { c.Durability = "" },
+		`durability: "ram" is not allowed; allowed: memory, process, disk`:                         func(c *Config) { c.Durability = "ram" },
+		`persistence.on_error: "" is not allowed; allowed: stop, read-only`:                        func(c *Config) { c.Persistence.OnError = "" },
+		`persistence.on_error: "ignore" is not allowed; allowed: stop, read-only`:                  func(c *Config) { c.Persistence.OnError = "ignore" },
 		`listeners[0].transport: "" is not allowed; allowed: tcp`:                                  func(c *Config) { c.Listeners[0].Transport = "" },
 		`listeners[0].transport: quic is not there yet; allowed: tcp`:                              func(c *Config) { c.Listeners[0].Transport = "quic" },
 		`session.queue.overflow: "drop" is not allowed; allowed: drop-oldest, drop-newest, reject`: func(c *Config) { c.Session.Queue.Overflow = "drop" },
@@ -92,7 +110,8 @@ func TestChoices(t *testing.T) {
 		`log.format: "text" is not allowed; allowed: auto, console, json`:                          func(c *Config) { c.Log.Format = "text" },
 		`name: "" is not a name; allowed: 1 to 64 letters, digits, '.', '-' or '_'`:                func(c *Config) { c.Name = "" },
 		"name: \"café\" is not a name; allowed: 1 to 64 letters, digits, '.', '-' or '_'":          func(c *Config) { c.Name = "café" },
-		`data_dir: "" is not a directory; name one`:                                                func(c *Config) { c.DataDir = "" },
+		`data_dir: " " is not a directory; name one, or "" to keep nothing on disk`:                func(c *Config) { c.DataDir = " " },
+		`data_dir: "a\x00b" is not a directory; name one, or "" to keep nothing on disk`:           func(c *Config) { c.DataDir = "a\x00b" },
 	} {
 		c := Defaults()
 		set(&c)
@@ -103,6 +122,19 @@ func TestChoices(t *testing.T) {
 	require.NoError(t, c.Validate())
 	c.Name += "n"
 	require.Error(t, c.Validate())
+}
+
+// Every word of a choice is allowed, with a data directory and without.
+func TestDurabilityAndWhatToDoOnError(t *testing.T) {
+	for _, d := range []Durability{DurabilityMemory, DurabilityProcess, DurabilityDisk} {
+		for _, e := range []OnError{OnErrorStop, OnErrorReadOnly} {
+			for _, dir := range []string{"", "data"} {
+				c := Defaults()
+				c.Durability, c.Persistence.OnError, c.DataDir = d, e, dir
+				require.NoError(t, c.Validate(), "%s, %s, %q", d, e, dir)
+			}
+		}
+	}
 }
 
 func TestListeners(t *testing.T) {
