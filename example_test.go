@@ -9,7 +9,7 @@ import (
 
 func Example() {
 	ctx := context.Background()
-	broker, err := troupe.New(troupe.WithAddress("127.0.0.1:0"))
+	broker, err := troupe.New(troupe.WithAddress("127.0.0.1:0"), troupe.WithDataDir("")) // "": nothing on disk
 	if err != nil {
 		panic(err)
 	}

@@ -34,7 +34,7 @@ func TestHundredBrokersInOneProcess(t *testing.T) {
 	for range 4 {
 		brokers := make([]*Broker, 25)
 		for i := range brokers {
-			b, err := New(WithAddress("127.0.0.1:0"))
+			b, err := New(WithAddress("127.0.0.1:0"), WithDataDir(""))
 			require.NoError(t, err)
 			require.NoError(t, b.Start(within(t)))
 			brokers[i] = b
@@ -89,7 +89,7 @@ func TestStartTwice(t *testing.T) {
 func TestShutdownBeforeStart(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	b, err := New(WithoutListeners(), WithListener("mine", l, true))
+	b, err := New(WithDataDir(""), WithoutListeners(), WithListener("mine", l, true))
 	require.NoError(t, err)
 	require.NoError(t, b.Shutdown(within(t)))
 	wait(t, b.Done(), "it is not over")
@@ -111,7 +111,7 @@ func TestShutdownTwice(t *testing.T) {
 }
 
 func TestStartWithCancelledContext(t *testing.T) {
-	b, err := New(WithAddress("127.0.0.1:0"))
+	b, err := New(WithAddress("127.0.0.1:0"), WithDataDir(""))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -126,7 +126,7 @@ func TestStartOnABusyPort(t *testing.T) {
 	defer func() { _ = taken.Close() }()
 	handed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	b, err := New(WithAddress(taken.Addr().String()), WithListener("mine", handed, true))
+	b, err := New(WithDataDir(""), WithAddress(taken.Addr().String()), WithListener("mine", handed, true))
 	require.NoError(t, err)
 	err = b.Start(within(t))
 	require.ErrorContains(t, err, "listener tcp: cannot listen on "+taken.Addr().String()+": ")

@@ -28,7 +28,8 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
-// start runs a broker on a free port without $SYS traffic and checks at the end
+// start runs a broker on a free port without $SYS traffic and without a data
+// directory, unless an option or change gives it one, and checks at the end
 // of the test that it leaves no goroutine.
 func start(t testing.TB, options ...Option) *Broker {
 	t.Helper()
@@ -39,6 +40,7 @@ func startWith(t testing.TB, change func(*configs.Config), options ...Option) *B
 	t.Helper()
 	before := goleak.IgnoreCurrent()
 	c := configs.Defaults()
+	c.DataDir = ""
 	c.Listeners[0].Address = "127.0.0.1:0"
 	c.Sys.Interval = 0
 	c.Shutdown.GracePeriod = 0

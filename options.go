@@ -26,6 +26,13 @@ func WithName(name string) Option {
 	return func(b *Broker) { b.config.Name = name }
 }
 
+// WithDataDir keeps what is acknowledged in the directory dir, of this instance
+// and of no other, instead of the configured one. "" keeps nothing on disk: all
+// state ends with the Broker.
+func WithDataDir(dir string) Option {
+	return func(b *Broker) { b.config.DataDir = dir }
+}
+
 // WithAddress listens for MQTT over TCP on host:port instead of the
 // configured listeners; port 0 is a free one, see [Broker.Addr]. An address
 // outside loopback lets nobody in who does not authenticate, so it needs

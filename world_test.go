@@ -75,6 +75,7 @@ func newWorld(seed uint64, trace io.Writer) *world {
 	w.listener = w.scheduler.Listen()
 
 	config := configs.Defaults()
+	config.DataDir = ""
 	config.Listeners = nil
 	config.Sys.Interval = 0
 	if w.rng.IntN(2) == 0 {

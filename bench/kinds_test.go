@@ -19,7 +19,7 @@ import (
 func broker(t *testing.T) bench.Target {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	b, err := troupe.New(troupe.WithoutListeners(), troupe.WithListener("test", l, true))
+	b, err := troupe.New(troupe.WithDataDir(""), troupe.WithoutListeners(), troupe.WithListener("test", l, true))
 	require.NoError(t, err)
 	require.NoError(t, b.Start(t.Context()))
 	t.Cleanup(func() {

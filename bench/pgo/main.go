@@ -48,7 +48,12 @@ func main() {
 
 // record runs the broker and profiles it while the second process drives it.
 func record(ctx context.Context, out, workloads string, length time.Duration) (err error) {
-	broker, err := troupe.New(troupe.WithAddress("127.0.0.1:0"))
+	dir, err := os.MkdirTemp("", "pgo")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	broker, err := troupe.New(troupe.WithAddress("127.0.0.1:0"), troupe.WithDataDir(dir))
 	if err != nil {
 		return err
 	}
