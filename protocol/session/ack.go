@@ -38,10 +38,10 @@ func (s *Session) receiveAck(frame []byte, t packet.Type, out *Output) error {
 	switch {
 	case t == packet.TypePuback && f.step == puback, // [MQTT-4.3.2-3]
 		t == packet.TypePubcomp && f.step == pubcomp:
-		s.out.release(f)
+		s.release(f)
 	case t == packet.TypePubrec && (f.step == pubrec || f.step == pubcomp):
 		if code.IsError() {
-			s.out.release(f)
+			s.release(f)
 			return nil
 		}
 		if f.flags&flagSent == 0 {
@@ -49,8 +49,10 @@ func (s *Session) receiveAck(frame []byte, t packet.Type, out *Output) error {
 			f.flags |= flagSent
 			s.out.counted++
 		}
-		f.step, f.run, f.terms = pubcomp, nil, nil
-		s.ack(packet.TypePubrel, id, packet.Success, out) // [MQTT-4.3.3-4]
+		s.ledger.done(f.seq, 1)
+		s.headed()
+		f.step, f.run, f.terms, f.seq = pubcomp, nil, nil, 0
+		s.safely(out, func() { s.ack(packet.TypePubrel, id, packet.Success, out) }) // [MQTT-4.3.3-4]
 	default:
 		return violation(packet.ProtocolError, t.String()+" for a message that does not wait for it", "")
 	}
@@ -83,11 +85,22 @@ func (s *Session) decodeAck(frame []byte, t packet.Type) (id uint16, code packet
 	}
 }
 
+// safely writes what tells the Client of a change: at once, or when that is safe.
+func (s *Session) safely(out *Output, write func()) {
+	if !s.waits() {
+		write()
+		return
+	}
+	out.swap()
+	write()
+	out.swap()
+}
+
 // resend writes again what was in flight when the Client came back, in order [MQTT-4.4.0-1]
 // [MQTT-4.6.0-5], as far as its Receive Maximum allows.
 func (s *Session) resend(now int64, out *Output) {
 	w := s.out
-	if w == nil {
+	if w == nil || s.ledger.chilled() {
 		return
 	}
 	for !w.settled() {
@@ -110,7 +123,7 @@ func (s *Session) resendReleases(out *Output) {
 		if f := w.at(p); f.step == pubcomp {
 			f.flags |= flagSent
 			w.counted++
-			s.ack(packet.TypePubrel, id, packet.Success, out)
+			s.safely(out, func() { s.ack(packet.TypePubrel, id, packet.Success, out) })
 		}
 		id = following(id)
 	}
@@ -123,8 +136,14 @@ func (s *Session) resendFlight(position uint32, f *flight, now int64, out *Outpu
 	if f.step == pubrec {
 		qos = packet.QoS2
 	}
-	if !s.appendFlight(f, qos, id, true, now, out) {
-		w.release(f)
+	sent := false
+	if qos == packet.QoS2 {
+		s.safely(out, func() { sent = s.appendFlight(f, qos, id, true, now, out) })
+	} else {
+		sent = s.appendFlight(f, qos, id, true, now, out)
+	}
+	if !sent {
+		s.release(f)
 		return
 	}
 	f.flags |= flagSent

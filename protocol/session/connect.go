@@ -18,6 +18,7 @@ type Attachment struct {
 // gets a new Session, never one that was used.
 func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output) {
 	present := s.known
+	before, stored := s.recordNow(), s.ledger != nil && !s.ledger.record
 	s.known = true
 	s.state = attached
 	s.version = c.Version
@@ -38,6 +39,11 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 			s.expiry = s.limits.ExpiryMaximum
 		}
 	}
+	if after := s.recordNow(); s.ledger != nil && (!stored || after.EndAt != before.EndAt || after.Expiry != before.Expiry ||
+		after.Version != before.Version || after.Will != before.Will || after.WillAt != before.WillAt) {
+		s.ledger.record = true
+		out.Gate = s.ledger.waits
+	}
 	if !s.connack(c, a, present, out) {
 		return
 	}
@@ -45,6 +51,9 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 		s.out.reconnect()
 		s.resendReleases(out)
 		s.age(now)
+	}
+	if s.ledger.spilled() {
+		s.queue = &queue{taken: now}
 	}
 	if s.queue != nil || s.in != nil {
 		s.age(now)

@@ -36,13 +36,15 @@ func (s *Session) Deliver(r *packet.Run, t *Terms, now int64, out *Output) {
 		case s.congested || s.qos0.front() != nil:
 			s.enqueueQoS0(r, t, now, out)
 		default:
-			s.send(r, t, 0, r.Count, packet.QoS0, now, now, out)
+			s.send(r, t, 0, r.Count, packet.QoS0, now, now, 0, out)
 		}
 	default:
 		offset, left := 0, r.Count
 		if s.open() && s.queue.front() == nil && s.settled() {
-			if n := min(left, s.room()); n > 0 {
-				offset = s.send(r, t, 0, n, qos, now, now, out)
+			if n := min(left, s.room()); n > 0 && !s.ledger.spilled() {
+				seq := s.ledger.take(r, t, 0, uint32(len(r.Frames)), uint32(n), now)
+				offset = s.send(r, t, 0, n, qos, now, now, seq, out)
+				s.ledger.cut(uint32(offset))
 				left -= n
 			}
 		}
@@ -53,21 +55,30 @@ func (s *Session) Deliver(r *packet.Run, t *Terms, now int64, out *Output) {
 }
 
 // send writes n frames of r, which the Session got at since, from offset on and returns the offset behind them. The window has room.
-func (s *Session) send(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since, now int64, out *Output) int {
+func (s *Session) send(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since, now int64, seq uint64, out *Output) int {
 	if qos > packet.QoS0 && s.out == nil {
 		s.out = newWindow(s.nextID)
 		s.age(now)
 	}
+	if qos == packet.QoS2 && s.waits() { // its Packet Identifier has to be safe, or the Client would not know it again
+		out.swap()
+		defer out.swap()
+	}
+	return s.write(r, t, offset, n, qos, since, now, seq, out)
+}
+
+// write is send without the wait.
+func (s *Session) write(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since, now int64, seq uint64, out *Output) int {
 	plain := !r.HasExpiry && r.LargestAs(s.version, qos > packet.QoS0) <= int(s.maxPacket) &&
 		(s.version < packet.V5 || s.aliasMax == 0 && len(t.IDs) == 0)
 	if plain && (offset == 0 || r.Is(s.version, qos > packet.QoS0)) {
-		return s.sendBulk(r, t, offset, n, qos, since, out)
+		return s.sendBulk(r, t, offset, n, qos, since, seq, out)
 	}
-	return s.sendEach(r, t, offset, n, qos, since, now, out)
+	return s.sendEach(r, t, offset, n, qos, since, now, seq, out)
 }
 
 // sendBulk copies frames, in the layout of this Client, in one go and patches what is the Client's own: flags and Packet Identifiers.
-func (s *Session) sendBulk(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since int64, out *Output) int {
+func (s *Session) sendBulk(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since int64, seq uint64, out *Output) int {
 	first := byte(packet.TypePublish)<<4 | byte(qos)<<1
 	if t.retain(r) {
 		first |= 1
@@ -100,7 +111,10 @@ func (s *Session) sendBulk(r *packet.Run, t *Terms, offset, n int, qos packet.Qo
 		id := at + header + idAt
 		sent[id], sent[id+1] = byte(s.nextID>>8), byte(s.nextID)
 		s.nextID = following(s.nextID)
-		s.out.push(r, t, uint32(origin), qos, since)
+		s.out.push(r, t, uint32(origin), qos, since, seq)
+		if seq != 0 {
+			seq++
+		}
 		at += size
 		if same {
 			origin += size
@@ -112,13 +126,20 @@ func (s *Session) sendBulk(r *packet.Run, t *Terms, offset, n int, qos packet.Qo
 }
 
 // sendEach writes frame by frame, each with what this Client has of its own.
-func (s *Session) sendEach(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since, now int64, out *Output) int {
+func (s *Session) sendEach(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since, now int64, seq uint64, out *Output) int {
 	for range n {
 		size := frameSize(r.Frames[offset:])
 		f := flight{run: r, terms: t, at: since, offset: uint32(offset)}
-		if s.appendFlight(&f, qos, s.nextID, false, now, out) && qos > packet.QoS0 {
-			s.out.push(r, t, uint32(offset), qos, since)
+		switch sent := s.appendFlight(&f, qos, s.nextID, false, now, out); {
+		case qos == packet.QoS0:
+		case sent:
+			s.out.push(r, t, uint32(offset), qos, since, seq)
 			s.nextID = following(s.nextID)
+		default:
+			s.ledger.done(seq, 1)
+		}
+		if seq != 0 {
+			seq++
 		}
 		offset += size
 	}
@@ -149,7 +170,9 @@ func (s *Session) appendFlight(f *flight, qos packet.QoS, id uint16, dup bool, n
 	if s.version == packet.V5 {
 		p.SubscriptionIDs = t.IDs
 		p.MessageExpiry = remaining(r, f.at, now)
-		if alias, fresh = s.aliasFor(p.Topic); alias != 0 {
+		if qos == packet.QoS2 && s.waits() {
+			// It may come behind what is written after it, so it neither sets an alias nor relies on one.
+		} else if alias, fresh = s.aliasFor(p.Topic); alias != 0 {
 			p.TopicAlias = alias
 			if !fresh {
 				p.Topic = nil
@@ -184,6 +207,9 @@ func (s *Session) drain(now int64, out *Output) {
 	if !s.open() {
 		return
 	}
+	if s.ledger != nil {
+		s.refill(out)
+	}
 	s.resend(now, out)
 	for {
 		e, q := s.queue.front(), s.queue
@@ -194,19 +220,22 @@ func (s *Session) drain(now int64, out *Output) {
 			e, q = f, s.qos0
 		}
 		if e == nil {
+			if s.ledger.spilled() && s.queue.front() == nil && s.room() > 0 {
+				if s.refill(out); s.queue.front() != nil {
+					continue
+				}
+			}
 			return
 		}
 		switch {
-		case expired(e.run, e.at, now):
-			out.Counts.DroppedExpired += uint64(q.pop())
 		case s.lapsed(e, now):
-			out.Counts.DroppedAged += uint64(q.pop())
+			s.dropLapsed(q, e, now, out)
 		default:
 			n, qos := int(e.left), min(e.run.QoS, e.terms.QoS)
 			if qos > packet.QoS0 {
 				n = min(n, s.room())
 			}
-			next := s.send(e.run, e.terms, int(e.offset), n, qos, e.at, now, out)
+			next := s.send(e.run, e.terms, int(e.offset), n, qos, e.at, now, e.seq, out)
 			q.advance(n, uint32(next)-e.offset)
 			q.taken = now
 		}

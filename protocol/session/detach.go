@@ -12,6 +12,7 @@ func (s *Session) Detach(now int64, out *Output) {
 	}
 	s.leave(out)
 	s.leaveWill(now, out)
+	s.recorded()
 	switch s.expiry {
 	case 0:
 		s.finish(now, out)
@@ -46,6 +47,7 @@ func (s *Session) leave(out *Output) {
 		}
 	}
 	s.compact()
+	s.spill()
 	s.ageAt = 0
 }
 
@@ -72,7 +74,10 @@ func (s *Session) finish(now int64, out *Output) {
 		out.Unsubscribe = append(out.Unsubscribe, UnsubscribeRequest{Filters: filters, After: len(out.Subscribe), Behind: len(out.Publish)})
 	}
 	s.redistribute(now, out)
-	*s = Session{clientID: s.clientID, limits: s.limits, state: ended, nextID: 1}
+	if s.ledger != nil {
+		s.ledger.over = true
+	}
+	*s = Session{clientID: s.clientID, limits: s.limits, state: ended, nextID: 1, ledger: s.ledger}
 	out.Ended = true
 }
 
@@ -102,6 +107,13 @@ func (s *Session) redistribute(now int64, out *Output) {
 		for i := range q.n {
 			e := q.index(i)
 			give(e.terms.Shared, part(e.run, int(e.offset), int(e.left)), e.at)
+		}
+	}
+	if l := s.ledger; l != nil { // what only the store has is not handed back
+		for i := range l.fresh {
+			if f := &l.fresh[i]; f.Seq >= l.from {
+				give(f.Terms.Shared, part(f.Run, int(f.Offset), int(f.Count)), f.At)
+			}
 		}
 	}
 }

@@ -58,6 +58,9 @@ func (s *Session) Next() int64 {
 	if e := s.queue.front(); e != nil && s.limits.Queue.Age > 0 {
 		sooner(e.at + s.limits.Queue.Age)
 	}
+	if s.ledger != nil && s.state == away {
+		sooner(s.ledger.lapse)
+	}
 	if s.queue != nil && s.queue.strained {
 		sooner(s.queue.taken + s.limits.Queue.Patience)
 	}
@@ -74,13 +77,7 @@ func (s *Session) Tick(now int64, out *Output) {
 		s.finish(now, out)
 		return
 	}
-	for e := s.queue.front(); e != nil && s.lapsed(e, now); e = s.queue.front() {
-		if expired(e.run, e.at, now) {
-			out.Counts.DroppedExpired += uint64(s.queue.pop())
-		} else {
-			out.Counts.DroppedAged += uint64(s.queue.pop())
-		}
-	}
+	s.expire(now, out)
 	if s.ageAt != 0 && now >= s.ageAt {
 		s.ageAt = 0
 		if s.compact() {
@@ -96,7 +93,9 @@ func (s *Session) compact() (more bool) {
 		switch {
 		case *q == nil:
 		case (*q).n == 0:
-			*q = nil
+			if *q != s.queue || s.state != attached || !s.ledger.spilled() {
+				*q = nil
+			}
 		default:
 			(*q).own()
 			more = true

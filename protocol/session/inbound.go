@@ -111,6 +111,7 @@ func (s *Session) answerQoS2(e routing, out *Output) {
 		}
 		answer := s.state == attached && (!e.stale || *known&idAsked != 0)
 		if e.code.IsError() {
+			s.headed()
 			if *known&idCounted != 0 {
 				s.in.counted--
 			}
@@ -144,7 +145,8 @@ func (s *Session) receivePubrel(id uint16, out *Output) {
 			code = packet.Success
 		}
 	}
-	s.ack(packet.TypePubcomp, id, code, out)
+	s.headed()
+	s.safely(out, func() { s.ack(packet.TypePubcomp, id, code, out) })
 }
 
 // eachID walks over the Packet Identifiers of a Run as the Client gave them.

@@ -8,6 +8,9 @@ import (
 // appended to, in order, and nothing is ever read back.
 type Output struct {
 	Packets      []byte               // frames to the Client
+	Held         []byte               // frames to the Client, behind Packets, once all that the Session is now has been collected and committed
+	Gate         bool                 // of Attach: all frames have to wait for that
+	Load         *Load                // pages of the store are wanted; answer with Loaded
 	Publish      []*packet.Run        // Application Messages to route, Wills too; answer those with QoS 1 and 2 with Acknowledge
 	Subscribe    []SubscribeRequest   // Topic Filters to register; answer each with Subscribed
 	Unsubscribe  []UnsubscribeRequest // Topic Filters to forget; answer with Unsubscribed unless the Packet Identifier is 0
@@ -43,9 +46,12 @@ func (o *Output) run() *packet.Run {
 	return &room.run
 }
 
-// Reset empties o and keeps the buffer of Packets. The slice of Publish is not reused, because who
+// Reset empties o and keeps the buffers of Packets and Held. The slice of Publish is not reused, because who
 // routes shares it out.
-func (o *Output) Reset() { *o = Output{Packets: o.Packets[:0]} }
+func (o *Output) Reset() { *o = Output{Packets: o.Packets[:0], Held: o.Held[:0]} }
+
+// swap lets what is written go to Held, and when called again to Packets.
+func (o *Output) swap() { o.Packets, o.Held = o.Held, o.Packets }
 
 // Close says why a Network Connection is to be closed.
 type Close struct {

@@ -110,6 +110,7 @@ func (s *Session) receive(p *packet.Publish, out *Output) bool {
 	}
 	if p.QoS == packet.QoS2 {
 		in.ids.add(p.PacketID, idCounted)
+		s.headed()
 	}
 	return true
 }

@@ -23,6 +23,7 @@ type queued struct {
 	terms  *Terms
 	at     int64  // Unix ms when it began to wait
 	order  uint64 // among all that wait for this Client
+	seq    uint64 // of the first frame that waits, in the ledger; 0: the Session is not durable, or the frames have QoS 0
 	offset uint32 // of the first frame that waits
 	end    uint32 // behind the last
 	left   uint32 // frames
@@ -62,6 +63,9 @@ func (q *queue) advance(n int, bytes uint32) {
 	e := q.front()
 	e.offset += bytes
 	e.left -= uint32(n)
+	if e.seq != 0 {
+		e.seq += uint64(n)
+	}
 	q.messages -= n
 	q.bytes -= int64(bytes)
 	if e.left == 0 {
@@ -102,7 +106,7 @@ func (q *queue) own() {
 }
 
 // purge drops what expired and returns how many messages that were.
-func (q *queue) purge(now int64) int {
+func (q *queue) purge(now int64, l *ledger) int {
 	if q.deadline == 0 || now < q.deadline {
 		return 0
 	}
@@ -112,6 +116,7 @@ func (q *queue) purge(now int64) int {
 	for i := range all.n {
 		if e := all.index(i); expired(e.run, e.at, now) {
 			dropped += int(e.left)
+			l.done(e.seq, int(e.left))
 		} else {
 			q.push(*e)
 		}
@@ -127,7 +132,7 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 	}
 	q, l := s.queue, &s.limits.Queue
 	messages, bytes := l.Messages, l.Bytes
-	if q.n == 0 {
+	if q.n == 0 && !s.ledger.spilled() {
 		q.taken = now
 	}
 	if l.Overflow == Reject || s.patient(now) {
@@ -136,10 +141,11 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 	}
 	e := queued{run: r, terms: t, at: now, offset: uint32(offset), end: uint32(len(r.Frames)), left: uint32(left)}
 	over := func() bool {
-		return messages > 0 && q.messages+int(e.left) > messages || bytes > 0 && q.bytes+int64(e.end-e.offset) > bytes
+		waiting, size := s.waiting()
+		return messages > 0 && waiting+int(e.left) > messages || bytes > 0 && size+int64(e.end-e.offset) > bytes
 	}
 	if over() {
-		out.Counts.DroppedExpired += uint64(q.purge(now))
+		out.Counts.DroppedExpired += uint64(q.purge(now, s.ledger))
 	}
 	if l.Overflow != DropOldest && over() {
 		e.left, e.end = 0, e.offset
@@ -157,17 +163,25 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 	}
 	alone := e.left == 1 && bytes > 0 && int64(e.end-e.offset) > bytes // no room could be made for it
 	for e.left > 0 && over() {
-		out.Counts.DroppedQueueFull++
-		if f := q.front(); f != nil && !alone {
-			q.advance(1, uint32(frameSize(f.run.Frames[f.offset:])))
+		if !alone && s.dropOldest(out) {
 			continue
 		}
+		if s.ledger != nil && s.ledger.loading && !alone {
+			break // the oldest are being loaded, to be dropped then
+		}
+		out.Counts.DroppedQueueFull++
 		e.offset += uint32(frameSize(r.Frames[e.offset:]))
 		e.left--
 	}
 	if e.left == 0 {
 		return
 	}
+	if s.stashes() {
+		s.stash(e)
+		s.age(now)
+		return
+	}
+	e.seq = s.ledger.take(e.run, e.terms, e.offset, e.end, e.left, e.at)
 	s.wait(q, e, now)
 }
 
@@ -209,16 +223,17 @@ func (s *Session) Strained(now int64) bool {
 	if q == nil {
 		return false
 	}
+	messages, bytes := s.waiting()
 	share := 2
 	if q.strained {
 		share = 4
 	}
-	q.strained = q.n > 0 && l.Overflow != Reject && s.patient(now) &&
-		(l.Messages > 0 && q.messages >= l.Messages/share || l.Bytes > 0 && q.bytes >= l.Bytes/int64(share))
+	q.strained = messages > 0 && l.Overflow != Reject && s.patient(now) &&
+		(l.Messages > 0 && messages >= l.Messages/share || l.Bytes > 0 && bytes >= l.Bytes/int64(share))
 	return q.strained
 }
 
 // patient tells whether the Client is there and takes what waits for it.
 func (s *Session) patient(now int64) bool {
-	return s.state == attached && now-s.queue.taken < s.limits.Queue.Patience
+	return s.state == attached && s.queue != nil && now-s.queue.taken < s.limits.Queue.Patience
 }

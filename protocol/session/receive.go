@@ -75,6 +75,7 @@ func (s *Session) receiveDisconnect(frame []byte, out *Output) error {
 			return violation(packet.ProtocolError, "Session Expiry Interval set anew after 0", "")
 		}
 		s.expiry = s.limits.expiry(p.SessionExpiry)
+		s.recorded()
 	}
 	if p.Code == packet.Success {
 		s.setWill(nil) // [MQTT-3.14.4-3]

@@ -7,7 +7,7 @@ func (s *Session) Recover(now int64, out *Output) {
 		out.Ended = true // the host may not have heard
 		return
 	}
-	if s.out = s.out.repair(out); s.out != nil {
+	if s.out = s.out.repair(s.ledger.chilled(), out); s.out != nil {
 		s.nextID = s.out.id(s.out.tail)
 	}
 	s.nextID = max(1, s.nextID)
@@ -17,6 +17,7 @@ func (s *Session) Recover(now int64, out *Output) {
 		s.in.repair()
 	}
 	s.subs = s.subs.repair()
+	s.reconcile()
 	rare := s.unusual()
 	if s.state == away && (s.endAt != 0 || s.expiry == NoExpiry && (rare.will == nil || rare.willAt != 0)) {
 		s.leave(out) // it had left: what it waits for stays
@@ -28,7 +29,7 @@ func (s *Session) Recover(now int64, out *Output) {
 	s.Detach(now, out)
 }
 
-func (w *window) repair(out *Output) *window {
+func (w *window) repair(cold bool, out *Output) *window {
 	if w == nil {
 		return nil
 	}
@@ -40,7 +41,7 @@ func (w *window) repair(out *Output) *window {
 	for p := w.head; p != w.tail; p++ {
 		f := w.at(p)
 		lost := f.step > pubcomp || (f.step == puback || f.step == pubrec) &&
-			(f.run == nil || f.terms == nil || int(f.offset) >= len(f.run.Frames))
+			(f.run == nil && (f.seq == 0 || !cold) || f.run != nil && (f.terms == nil || int(f.offset) >= len(f.run.Frames)))
 		if lost {
 			out.Counts.DroppedBroken++
 			*f = flight{}

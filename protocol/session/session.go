@@ -8,6 +8,8 @@ import (
 
 // Session is the state of one Client, which may outlive its Network Connections.
 //
+// What a store has of it is in ledger.
+//
 // Invariants: rare has no aliases and no auth while no Client is attached; messages wait in queue only
 // while the window is full, the connection congested, or the Client away; messages wait in qos0
 // only while the connection is congested.
@@ -22,7 +24,8 @@ type Session struct {
 	queue *queue   // QoS 1 and 2 for which the window has no room
 	qos0  *queue   // QoS 0 for which the connection has no room
 
-	rare *rare // what most Clients never use
+	rare   *rare   // what most Clients never use
+	ledger *ledger // nil: the Session is not durable
 
 	endAt int64  // Unix ms when the Session expires; 0: not while attached, or never
 	ageAt int64  // Unix ms when buffers are looked through; 0: there are none
@@ -111,11 +114,10 @@ func (s *Session) Subscriptions() iter.Seq[Subscription] { return s.subs.all() }
 
 // Backlog is what waits to be sent, in messages and bytes of their frames. What is in flight is not part of it.
 func (s *Session) Backlog() (messages int, bytes int64) {
-	for _, q := range []*queue{s.queue, s.qos0} {
-		if q != nil {
-			messages += q.messages
-			bytes += q.bytes
-		}
+	messages, bytes = s.waiting()
+	if q := s.qos0; q != nil {
+		messages += q.messages
+		bytes += q.bytes
 	}
 	return messages, bytes
 }
@@ -133,10 +135,11 @@ func (s *Session) Inflight() int {
 // Session with QoS 1 or 2 is to be answered with Quota exceeded.
 func (s *Session) Full() bool {
 	l := &s.limits.Queue
-	if l.Overflow != Reject || s.queue == nil {
+	if l.Overflow != Reject {
 		return false
 	}
-	return l.Messages > 0 && s.queue.messages >= l.Messages || l.Bytes > 0 && s.queue.bytes >= l.Bytes
+	messages, bytes := s.waiting()
+	return messages > 0 && (l.Messages > 0 && messages >= l.Messages || l.Bytes > 0 && bytes >= l.Bytes)
 }
 
 // open says whether messages may be written now.

@@ -52,6 +52,7 @@ func (s *Session) receiveSubscribe(frame []byte, out *Output) error {
 		made.change = s.changes
 		subs, previous, existed := s.subs.put(made) // [MQTT-3.8.4-3]
 		s.subs = subs
+		s.ledger.changed(made.Filter)
 		owed.changes = append(owed.changes, change{i, made, previous, existed})
 		made.Replay = wantsRetained(&made, existed)
 		request.Subscriptions = append(request.Subscriptions, made)
@@ -100,6 +101,7 @@ func (s *Session) Subscribed(id uint16, codes []packet.ReasonCode, out *Output) 
 		if !there || s.subs.list[at].change != c.made.change {
 			continue // changed again meanwhile
 		}
+		s.ledger.changed(c.made.Filter)
 		switch {
 		case !codes[i].IsError():
 			s.subs.list[at].Options.QoS = packet.QoS(codes[i])
@@ -171,6 +173,9 @@ func (s *Session) owe(a *answer) {
 // unsubscribe forgets a Subscription, if it existed.
 func (s *Session) unsubscribe(filter string) (existed bool) {
 	existed = s.subs.delete(filter)
+	if existed {
+		s.ledger.changed(filter)
+	}
 	if existed && len(s.subs.list) == 0 {
 		s.subs = nil
 	}
@@ -180,6 +185,10 @@ func (s *Session) unsubscribe(filter string) (existed bool) {
 func (s *Session) writeAnswer(a *answer, out *Output) {
 	if a.stale || s.state != attached {
 		return
+	}
+	if s.waits() {
+		out.swap()
+		defer out.swap()
 	}
 	start := len(out.Packets)
 	if a.unsub {

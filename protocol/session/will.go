@@ -21,6 +21,9 @@ func (s *Session) setWill(w *packet.Will) {
 		return
 	}
 	r := s.seldom()
+	if r.will != w {
+		s.recorded()
+	}
 	r.will, r.willAt = w, 0
 	s.tidy()
 }

@@ -26,7 +26,8 @@ type window struct {
 type flight struct {
 	run    *packet.Run // nil once PUBREC came: the message is the Client's then
 	terms  *Terms
-	at     int64 // Unix ms when the Session got it
+	at     int64  // Unix ms when the Session got it
+	seq    uint64 // in the ledger; 0: the Session is not durable, or PUBREC came
 	offset uint32
 	step   step
 	flags  uint8
@@ -83,7 +84,7 @@ func (w *window) find(id uint16) *flight {
 }
 
 // push takes a message that is being sent.
-func (w *window) push(run *packet.Run, terms *Terms, offset uint32, qos packet.QoS, at int64) {
+func (w *window) push(run *packet.Run, terms *Terms, offset uint32, qos packet.QoS, at int64, seq uint64) {
 	if w.tail-w.head == uint32(len(w.ring)) {
 		w.grow()
 	}
@@ -92,7 +93,7 @@ func (w *window) push(run *packet.Run, terms *Terms, offset uint32, qos packet.Q
 		next = pubrec
 	}
 	run.Lent.Keep()
-	*w.at(w.tail) = flight{run: run, terms: terms, at: at, offset: offset, step: next, flags: flagSent}
+	*w.at(w.tail) = flight{run: run, terms: terms, at: at, seq: seq, offset: offset, step: next, flags: flagSent}
 	w.tail++
 	if w.resend == w.tail-1 {
 		w.resend = w.tail
