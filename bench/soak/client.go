@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/troupemq/troupe/bench/internal/message"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
@@ -45,7 +46,7 @@ const burst = 8
 
 // outgoing is a message with QoS 1 or 2 that was not acknowledged.
 type outgoing struct {
-	message
+	message.Message
 	id       uint16
 	filling  int
 	received bool // PUBREC came: what is open is PUBREL

@@ -3,11 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/troupemq/troupe/bench/internal/message"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
@@ -16,7 +16,7 @@ import (
 type ledger struct {
 	out      io.Writer
 	began    time.Time
-	accounts [][]account // of each publisher, by stream.index
+	accounts [][]account // of each publisher, by index
 	shared   *inbox      // of all members of the Shared Subscription together
 	inboxes  []*inbox
 
@@ -35,7 +35,7 @@ type figures struct {
 type account struct {
 	mu           sync.Mutex
 	said         int
-	acknowledged set // the broker has taken these: they must arrive
+	acknowledged message.Set // the broker has taken these: they must arrive
 }
 
 // inbox is what came to one subscriber.
@@ -45,16 +45,16 @@ type inbox struct {
 	granted map[int][topics]int // by publisher and topic: QoS, -1 for nothing
 	lasting bool                // nothing may be lost
 	ordered bool
-	seen    map[stream]*arrivals
+	seen    map[message.Stream]*arrivals
 }
 
 type arrivals struct {
-	set  set
+	set  message.Set
 	last int // the highest
 }
 
 func newInbox(name string, lasting, ordered bool) *inbox {
-	return &inbox{name: name, granted: make(map[int][topics]int), lasting: lasting, ordered: ordered, seen: make(map[stream]*arrivals)}
+	return &inbox{name: name, granted: make(map[int][topics]int), lasting: lasting, ordered: ordered, seen: make(map[message.Stream]*arrivals)}
 }
 
 func newLedger(out io.Writer, publishers int) *ledger {
@@ -76,60 +76,60 @@ func (l *ledger) violate(format string, a ...any) {
 }
 
 // say begins the next message of a stream.
-func (l *ledger) say(s stream) message {
-	a := &l.accounts[s.publisher][s.index()]
+func (l *ledger) say(s message.Stream) message.Message {
+	a := &l.accounts[s.Publisher][index(s)]
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.said++
-	l.figures.published[s.qos].Add(1)
-	return message{s, a.said - 1}
+	l.figures.published[s.QoS].Add(1)
+	return message.Message{Stream: s, Number: a.said - 1}
 }
 
 // acknowledge notes that the broker took a message.
-func (l *ledger) acknowledge(m message) {
-	a := &l.accounts[m.publisher][m.index()]
+func (l *ledger) acknowledge(m message.Message) {
+	a := &l.accounts[m.Publisher][index(m.Stream)]
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.acknowledged.add(m.number)
-	l.figures.acknowledged[m.qos].Add(1)
+	a.acknowledged.Add(m.Number)
+	l.figures.acknowledged[m.QoS].Add(1)
 }
 
 // arrive notes what came to a subscriber, and judges it.
-func (l *ledger) arrive(in *inbox, m message, qos packet.QoS) {
+func (l *ledger) arrive(in *inbox, m message.Message, qos packet.QoS) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	topics, subscribed := in.granted[m.publisher]
-	granted := topics[m.topic]
+	topics, subscribed := in.granted[m.Publisher]
+	granted := topics[m.Topic]
 	if !subscribed || granted < 0 {
 		l.violate("%s got %+v without a subscription", in.name, m)
 		return
 	}
-	if want := min(m.qos, packet.QoS(granted)); qos != want {
+	if want := min(m.QoS, packet.QoS(granted)); qos != want {
 		l.violate("%s got %+v with QoS %d instead of %d", in.name, m, qos, want)
 	}
 	l.figures.received[qos].Add(1)
-	a := in.seen[m.stream]
+	a := in.seen[m.Stream]
 	if a == nil {
 		a = &arrivals{last: -1}
-		in.seen[m.stream] = a
+		in.seen[m.Stream] = a
 	}
-	switch again := a.set.has(m.number); {
-	case again && m.qos == packet.QoS1 || again && qos == packet.QoS1:
+	switch again := a.set.Has(m.Number); {
+	case again && m.QoS == packet.QoS1 || again && qos == packet.QoS1:
 		l.figures.redelivered[qos].Add(1)
 	case again:
 		l.violate("%s got %+v twice with QoS %d", in.name, m, qos)
-	case m.number < a.last && in.ordered && (m.qos != packet.QoS1 || qos != packet.QoS0 && in.lasting):
+	case m.Number < a.last && in.ordered && (m.QoS != packet.QoS1 || qos != packet.QoS0 && in.lasting):
 		// A message with QoS 1 that its publisher sends again comes late to
 		// who was not there, or got QoS 0, the first time.
 		l.violate("%s got %+v after number %d", in.name, m, a.last)
 	}
-	a.set.add(m.number)
-	a.last = max(a.last, m.number)
+	a.set.Add(m.Number)
+	a.last = max(a.last, m.Number)
 }
 
 // missing counts what was acknowledged and has not come to who must have it.
 // tell is called for each, if it is not nil.
-func (l *ledger) missing(tell func(in *inbox, m message)) (n int) {
+func (l *ledger) missing(tell func(in *inbox, m message.Message)) (n int) {
 	for _, in := range append(l.inboxes, l.shared) {
 		if !in.lasting {
 			continue
@@ -138,7 +138,7 @@ func (l *ledger) missing(tell func(in *inbox, m message)) (n int) {
 		for publisher, granted := range in.granted {
 			for topic, most := range granted {
 				for qos := packet.QoS1; qos <= packet.QoS2 && most > 0; qos++ {
-					s := stream{publisher, topic, qos}
+					s := message.Stream{Publisher: publisher, Topic: topic, QoS: qos}
 					n += l.absent(in, s, tell)
 				}
 			}
@@ -148,49 +148,21 @@ func (l *ledger) missing(tell func(in *inbox, m message)) (n int) {
 	return n
 }
 
-func (l *ledger) absent(in *inbox, s stream, tell func(*inbox, message)) (n int) {
-	a := &l.accounts[s.publisher][s.index()]
+func (l *ledger) absent(in *inbox, s message.Stream, tell func(*inbox, message.Message)) (n int) {
+	a := &l.accounts[s.Publisher][index(s)]
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var seen set
+	var seen message.Set
 	if got := in.seen[s]; got != nil {
 		seen = got.set
 	}
-	for number := range a.acknowledged.without(seen) {
+	for number := range a.acknowledged.Without(seen) {
 		n++
 		if tell != nil {
-			tell(in, message{s, number})
+			tell(in, message.Message{Stream: s, Number: number})
 		}
 	}
 	return n
-}
-
-// set is a set of small numbers.
-type set []uint64
-
-func (s *set) add(n int) {
-	for n/64 >= len(*s) {
-		*s = append(*s, 0)
-	}
-	(*s)[n/64] |= 1 << (n % 64)
-}
-
-func (s set) has(n int) bool { return n/64 < len(s) && s[n/64]&(1<<(n%64)) != 0 }
-
-// without walks over what is in s and not in other.
-func (s set) without(other set) func(yield func(int) bool) {
-	return func(yield func(int) bool) {
-		for i, word := range s {
-			if i < len(other) {
-				word &^= other[i]
-			}
-			for ; word != 0; word &= word - 1 {
-				if !yield(i*64 + bits.TrailingZeros64(word)) {
-					return
-				}
-			}
-		}
-	}
 }
 
 func sum(a *[3]atomic.Int64) (n int64) {

@@ -1,12 +1,12 @@
 package main
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/troupemq/troupe/bench/internal/message"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
@@ -19,6 +19,11 @@ func books(granted int, lasting bool) (*ledger, *inbox, *strings.Builder) {
 	in.granted[0] = [topics]int{granted, granted, -1}
 	l.inboxes = append(l.inboxes, in)
 	return l, in, &out
+}
+
+// at is a message of the first publisher.
+func at(topic int, qos packet.QoS, number int) message.Message {
+	return message.Message{Stream: message.Stream{Topic: topic, QoS: qos}, Number: number}
 }
 
 func TestLedgerJudges(t *testing.T) {
@@ -44,7 +49,7 @@ func TestLedgerJudges(t *testing.T) {
 	} {
 		l, in, out := books(c.granted, c.lasting)
 		for _, n := range c.arrivals {
-			l.arrive(in, message{stream{0, 1, c.sent}, n}, min(c.sent, packet.QoS(c.granted)))
+			l.arrive(in, at(1, c.sent, n), min(c.sent, packet.QoS(c.granted)))
 		}
 		if c.want == "" {
 			require.Zero(t, l.violations.Load(), "%s: %s", c.name, out)
@@ -57,50 +62,34 @@ func TestLedgerJudges(t *testing.T) {
 
 func TestLedgerJudgesDelivery(t *testing.T) {
 	l, in, out := books(1, true)
-	l.arrive(in, message{stream{0, 0, packet.QoS2}, 0}, packet.QoS2)
+	l.arrive(in, at(0, packet.QoS2, 0), packet.QoS2)
 	require.Contains(t, out.String(), "with QoS 2 instead of 1")
-	l.arrive(in, message{stream{0, sharedTopic, packet.QoS2}, 0}, packet.QoS2)
+	l.arrive(in, at(sharedTopic, packet.QoS2, 0), packet.QoS2)
 	require.Contains(t, out.String(), "without a subscription")
 }
 
 // What was acknowledged has to arrive, once, wherever it was subscribed.
 func TestLedgerMissesWhatIsLost(t *testing.T) {
 	l, in, _ := books(2, true)
-	for _, s := range []stream{{0, 0, packet.QoS1}, {0, 1, packet.QoS2}, {0, sharedTopic, packet.QoS2}, {0, 0, packet.QoS0}} {
+	for _, s := range []message.Stream{at(0, packet.QoS1, 0).Stream, at(1, packet.QoS2, 0).Stream, at(sharedTopic, packet.QoS2, 0).Stream, at(0, packet.QoS0, 0).Stream} {
 		for range 100 {
 			l.acknowledge(l.say(s))
 		}
 	}
 	require.Equal(t, 300, l.missing(nil))
 	for n := range 100 {
-		l.arrive(in, message{stream{0, 0, packet.QoS1}, n}, packet.QoS1)
+		l.arrive(in, at(0, packet.QoS1, n), packet.QoS1)
 		if n != 70 {
-			l.arrive(in, message{stream{0, 1, packet.QoS2}, n}, packet.QoS2)
+			l.arrive(in, at(1, packet.QoS2, n), packet.QoS2)
 		}
-		l.arrive(l.shared, message{stream{0, sharedTopic, packet.QoS2}, 99 - n}, packet.QoS2)
+		l.arrive(l.shared, at(sharedTopic, packet.QoS2, 99-n), packet.QoS2)
 	}
-	var missing []message
-	require.Equal(t, 1, l.missing(func(_ *inbox, m message) { missing = append(missing, m) }))
-	require.Equal(t, []message{{stream{0, 1, packet.QoS2}, 70}}, missing)
+	var missing []message.Message
+	require.Equal(t, 1, l.missing(func(_ *inbox, m message.Message) { missing = append(missing, m) }))
+	require.Equal(t, []message.Message{at(1, packet.QoS2, 70)}, missing)
 	require.Zero(t, l.violations.Load())
 
 	l, _, _ = books(2, false) // nothing is promised to who keeps no Session
-	l.acknowledge(l.say(stream{0, 0, packet.QoS1}))
+	l.acknowledge(l.say(message.Stream{QoS: packet.QoS1}))
 	require.Zero(t, l.missing(nil))
-}
-
-func TestMessage(t *testing.T) {
-	want := message{stream{3, sharedTopic, packet.QoS2}, 70_000}
-	b := want.append(nil, 100)
-	got, err := parseMessage(b, 4)
-	require.NoError(t, err)
-	require.Equal(t, want, got)
-	_, err = parseMessage(b, 3)
-	require.Error(t, err)
-	for i := range b {
-		broken := slices.Clone(b)
-		broken[i] ^= 1
-		_, err := parseMessage(broken, 4)
-		require.Error(t, err, i)
-	}
 }

@@ -6,22 +6,31 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/troupemq/troupe/bench/internal/broker"
+	"github.com/troupemq/troupe/bench/internal/message"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
 // soak runs everything and tells whether something was violated.
 func soak(ctx context.Context, s settings, out io.Writer) (violated bool, err error) {
-	var own *broker
+	var own *broker.Process
 	if s.target == "" {
-		if own, err = startBroker(s.binary); err != nil {
+		dir, err := os.MkdirTemp("", "soak")
+		if err != nil {
 			return false, err
 		}
-		s.target = own.address
-		defer func() { err = errors.Join(err, own.stop()) }()
+		defer os.RemoveAll(dir)
+		if own, err = startBroker(ctx, dir, s.binary); err != nil {
+			return false, err
+		}
+		s.target = own.Address
+		defer func() { err = errors.Join(err, own.Stop()) }()
 	}
 	fmt.Fprintf(out, "soak: %d clients at %s for %s, seed %d\n", s.clients, s.target, s.duration, s.seed)
 	l := newLedger(out, s.clients)
@@ -56,6 +65,19 @@ func soak(ctx context.Context, s settings, out io.Writer) (violated bool, err er
 	alive.Wait()
 	l.summarise(own)
 	return l.violations.Load() > 0, nil
+}
+
+// startBroker runs the binary, of this tree if none is given, in a directory.
+func startBroker(ctx context.Context, dir, binary string) (_ *broker.Process, err error) {
+	if binary == "" {
+		binary, err = broker.Build(ctx, dir)
+	} else {
+		binary, err = filepath.Abs(binary)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return broker.Start(broker.Options{Binary: binary, Dir: dir, Args: []string{"--log-level", "warn"}, Stderr: os.Stderr})
 }
 
 // newClient draws up one client: who it listens to, and how.
@@ -107,18 +129,18 @@ func (l *ledger) settle(most time.Duration) {
 	}
 }
 
-func (l *ledger) line(own *broker) string {
+func (l *ledger) line(own *broker.Process) string {
 	f := &l.figures
 	return fmt.Sprintf("connects %d (resumed %d, takeovers %d), published %d, received %d, open %d, violations %d, broker holds %s",
-		f.connects.Load(), f.resumes.Load(), f.takeovers.Load(), sum(&f.published), sum(&f.received), f.open.Load(), l.violations.Load(), own.memory())
+		f.connects.Load(), f.resumes.Load(), f.takeovers.Load(), sum(&f.published), sum(&f.received), f.open.Load(), l.violations.Load(), own.Memory())
 }
 
 // summarise judges what is missing and tells the figures.
-func (l *ledger) summarise(own *broker) {
+func (l *ledger) summarise(own *broker.Process) {
 	if open := l.figures.open.Load(); open != 0 {
 		l.violate("%d messages were never acknowledged", open)
 	}
-	l.missing(func(in *inbox, m message) { l.violate("%s never got %+v", in.name, m) })
+	l.missing(func(in *inbox, m message.Message) { l.violate("%s never got %+v", in.name, m) })
 	f := &l.figures
 	fmt.Fprintf(l.out, "soak: %s\n", time.Since(l.began).Round(time.Millisecond))
 	fmt.Fprintf(l.out, "  connections  %d, resumed %d, taken over %d, cut %d, with DISCONNECT %d\n",
@@ -127,6 +149,6 @@ func (l *ledger) summarise(own *broker) {
 		fmt.Fprintf(l.out, "  QoS %d        published %d, acknowledged %d, received %d, of these again %d\n",
 			qos, f.published[qos].Load(), f.acknowledged[qos].Load(), f.received[qos].Load(), f.redelivered[qos].Load())
 	}
-	fmt.Fprintf(l.out, "  memory       %s\n", own.memory())
+	fmt.Fprintf(l.out, "  memory       %s\n", own.Memory())
 	fmt.Fprintf(l.out, "  violations   %d\n", l.violations.Load())
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/troupemq/troupe/bench/internal/message"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
@@ -13,13 +14,13 @@ func topicName(root string, publisher, topic int) string {
 
 // publish sends one new message.
 func (c *client) publish() {
-	m := c.ledger.say(stream{c.number, c.chance.IntN(topics), packet.QoS(c.chance.IntN(3))})
+	m := c.ledger.say(message.Stream{Publisher: c.number, Topic: c.chance.IntN(topics), QoS: packet.QoS(c.chance.IntN(3))})
 	filling := c.chance.IntN(200)
 	if c.chance.IntN(500) == 0 {
 		filling = 70_000 // more than a loop's buffer
 	}
-	o := &outgoing{message: m, filling: filling}
-	if m.qos == packet.QoS0 {
+	o := &outgoing{Message: m, filling: filling}
+	if m.QoS == packet.QoS0 {
 		c.sendOpen(o, false)
 		return
 	}
@@ -41,8 +42,8 @@ func (c *client) sendOpen(o *outgoing, again bool) {
 		c.write((&packet.Pubrel{PacketID: o.id}).Append(nil, c.version))
 		return
 	}
-	name := topicName(c.root, o.publisher, o.topic)
-	p := packet.Publish{Dup: again, QoS: o.qos, PacketID: o.id, Topic: []byte(name), Payload: o.append(nil, o.filling)}
+	name := topicName(c.root, o.Publisher, o.Topic)
+	p := packet.Publish{Dup: again, QoS: o.QoS, PacketID: o.id, Topic: []byte(name), Payload: o.Append(nil, o.filling)}
 	if alias, ok := c.alias[name]; ok {
 		p.Topic, p.TopicAlias = nil, alias
 	} else if len(c.alias) < int(c.aliases) && c.chance.IntN(2) == 0 {
@@ -108,15 +109,15 @@ func (c *client) takePublish(frame []byte) error {
 		}
 		name = c.names[p.TopicAlias]
 	}
-	m, err := parseMessage(p.Payload, len(c.ledger.accounts))
+	m, err := message.Parse(p.Payload, len(c.ledger.accounts), topics)
 	if err != nil {
 		return err
 	}
-	if name != topicName(c.root, m.publisher, m.topic) {
+	if name != topicName(c.root, m.Publisher, m.Topic) {
 		c.ledger.violate("%s got %+v at %q", c.id, m, name)
 	}
 	in := c.inbox
-	if m.topic == sharedTopic {
+	if m.Topic == sharedTopic {
 		in = c.ledger.shared
 	}
 	switch p.QoS {
@@ -136,7 +137,7 @@ func (c *client) takePublish(frame []byte) error {
 }
 
 func (c *client) find(id uint16, q packet.QoS) int {
-	return slices.IndexFunc(c.open, func(o *outgoing) bool { return o.id == id && o.qos == q })
+	return slices.IndexFunc(c.open, func(o *outgoing) bool { return o.id == id && o.QoS == q })
 }
 
 // recorded takes PUBREC, by which the broker owns the message.
@@ -148,7 +149,7 @@ func (c *client) recorded(id uint16, code packet.ReasonCode) {
 	}
 	if !c.open[at].received {
 		c.open[at].received = true
-		c.ledger.acknowledge(c.open[at].message)
+		c.ledger.acknowledge(c.open[at].Message)
 	}
 	c.write((&packet.Pubrel{PacketID: id}).Append(nil, c.version))
 }
@@ -161,9 +162,9 @@ func (c *client) acknowledged(id uint16, q packet.QoS, code packet.ReasonCode) {
 		return
 	}
 	if o := c.open[at]; q == packet.QoS1 {
-		c.ledger.acknowledge(o.message)
+		c.ledger.acknowledge(o.Message)
 	} else if !o.received {
-		c.ledger.violate("%s got PUBCOMP for %+v before PUBREC", c.id, o.message)
+		c.ledger.violate("%s got PUBCOMP for %+v before PUBREC", c.id, o.Message)
 	}
 	c.open = slices.Delete(c.open, at, at+1)
 	c.ledger.figures.open.Add(-1)
