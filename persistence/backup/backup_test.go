@@ -264,7 +264,7 @@ func TestForgedBlocks(t *testing.T) {
 
 // A length that is a lie takes no memory.
 func TestLongLengthTakesNoMemory(t *testing.T) {
-	text := append(header(Version), intro(kindData, 0, 1<<32-1)...)
+	text := append(header(Version), intro(kindData, 0, 1<<31-1)...)
 	text = append(text, "and no more"...)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
