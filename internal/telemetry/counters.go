@@ -31,7 +31,8 @@ type Counters struct {
 	Subscriptions       atomic.Int64 // in the index now
 	SharedSubscriptions atomic.Int64 // of them, shared ones
 	RetainedMessages    atomic.Int64
-	RetainedBytes       atomic.Int64
+	RetainedBytes       atomic.Int64 // of whole PUBLISH frames, in memory or not
+	RetainedResident    atomic.Int64 // of them, in memory
 
 	// What a bound's policy dropped, by reason.
 	DroppedCongested atomic.Int64 // QoS 0 to a Client that does not read
@@ -41,6 +42,7 @@ type Counters struct {
 	DroppedInvalid   atomic.Int64 // QoS 0 to a Topic Name that is not accepted
 	DroppedBroken    atomic.Int64 // found damaged after a failure of a session
 	DroppedRetained  atomic.Int64 // retained bound reached
+	DroppedUnread    atomic.Int64 // a retained message that could not be read from the store, for one subscriber
 	DroppedOffline   atomic.Int64 // QoS 0 to a Session without connection
 	RefusedQuota     atomic.Int64 // publishes refused with 0x97
 
