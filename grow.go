@@ -29,7 +29,7 @@ func (t *tree) growRetained(ctx actor.Context) {
 	for i := range t.tables.Retained {
 		store, loop := retained.NewStore(), t.loop(i)
 		t.tables.Retained[i] = kind.SpawnChild(ctx, loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
-			return retained.New(store, loop, limits, t.counters, t.broker.log)
+			return retained.New(store, loop, limits, retained.Disk{}, t.counters, t.broker.log)
 		})
 	}
 }

@@ -3,6 +3,8 @@ package retained
 import (
 	"container/heap"
 	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
 )
 
 // sweepMost bounds the expired messages that one turn removes.
@@ -46,7 +48,7 @@ func (r *Retained) remember(at int64, name string) {
 }
 
 // sweep removes what is due, a slice at a time.
-func (r *Retained) sweep(now int64) {
+func (r *Retained) sweep(ctx actor.Context, now int64) {
 	times := &r.store.times
 	for range sweepMost {
 		if len(*times) == 0 || (*times)[0].at > now {
@@ -55,9 +57,11 @@ func (r *Retained) sweep(now int64) {
 		due := heap.Pop(times).(expiry)
 		if k, ok := r.get([]byte(due.name)); ok && k.expired(now) {
 			r.remove([]byte(due.name))
+			r.forget(due.name)
 			r.counters.DroppedExpired.Add(1)
 		}
 	}
+	r.tell(ctx)
 	r.arm()
 }
 

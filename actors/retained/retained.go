@@ -6,6 +6,11 @@
 // subscriptions are cut into slices that travel with a cursor over an
 // immutable tree, so that a `#` over a million messages holds up no publisher
 // and costs the actor no state.
+//
+// With a journal the messages are durable: [Load] reads them at start-up, and
+// the actor writes each topic that changed once per group, see journal.go. Topics
+// stay in memory, while frames beyond a bound are left on disk alone and read
+// again for a replay, see paging.go and replay.go.
 package retained
 
 import (
@@ -19,48 +24,43 @@ import (
 	"github.com/troupemq/troupe/protocol/topic"
 )
 
-// What bounds one slice of a replay.
-const (
-	sliceMessages = 64
-	sliceBytes    = 64 << 10
-	sliceSteps    = 1024 // through the tree, whether they match or not
-)
-
 // Limits bounds what an instance retains; 0 means no bound.
 type Limits struct {
 	Messages int64
 	Bytes    int64 // of whole PUBLISH frames
+	Memory   int64 // of those frames that are in memory; what is beyond is on disk alone
 }
 
-// Store is what one retained actor holds. It is made apart from the actor, so
-// that it outlives a failure of it: the tree is immutable and each change is
-// taken over whole or not at all.
-type Store struct {
-	tree  *topic.Tree[kept]
-	times expiries
+// Disk is where an actor's messages are durable. Its zero value is nowhere.
+type Disk struct {
+	Journal *actor.PID // whom to tell of changes; nil: nothing is written
+	// Read gets the records of topics from the store and gives them to reply,
+	// from any goroutine and once: in the order of topics, nil for one that is
+	// not there or could not be read, with the first error of the latter. It
+	// must not block. Without it all frames stay in memory. See [Reader].
+	Read func(topics []string, reply func(records [][]byte, err error))
 }
-
-// NewStore makes an empty store.
-func NewStore() *Store { return &Store{tree: topic.NewTree[kept]()} }
 
 // Retained is the actor of one share of the retained messages.
 type Retained struct {
 	store    *Store
 	loop     eventloop.Loop
 	limits   Limits
+	disk     Disk
 	counters *telemetry.Counters
 	log      *zap.Logger
 
 	edit  *topic.TreeEditor[kept] // nil: nothing changed since the last commit
 	timer *eventloop.Timer
 	full  bool // a message was refused and none accepted since
+	blind bool // a message could not be read and none has been since
 }
 
 type sweep struct{}
 
 // New makes the actor that keeps store. It runs on loop.
-func New(store *Store, loop eventloop.Loop, limits Limits, counters *telemetry.Counters, log *zap.Logger) *Retained {
-	return &Retained{store: store, loop: loop, limits: limits, counters: counters, log: log}
+func New(store *Store, loop eventloop.Loop, limits Limits, disk Disk, counters *telemetry.Counters, log *zap.Logger) *Retained {
+	return &Retained{store: store, loop: loop, limits: limits, disk: disk, counters: counters, log: log}
 }
 
 // Receive implements actor.Actor.
@@ -70,16 +70,26 @@ func (r *Retained) Receive(ctx actor.Context) {
 		self, root := ctx.Self(), ctx.ActorSystem().Root
 		r.timer = eventloop.NewTimer(func() { root.Send(self, sweep{}) })
 		r.arm()
+		r.tell(ctx) // of what was noted at start-up, or before a failure
+		r.evict(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		r.loop.Stop(r.timer)
 		r.commit() // what was taken before a failure was acknowledged
 	case *message.Retain:
-		r.retain(m)
+		r.retain(ctx, m)
 	case *message.Replay:
 		r.commit()
 		r.replay(ctx, m)
+	case *slice:
+		r.turn(ctx, m)
+	case *message.Collect:
+		r.collect(ctx, m)
+	case *message.Committed:
+		r.committed(ctx, m.Group)
+	case evict:
+		r.evict(ctx)
 	case sweep:
-		r.sweep(r.loop.Now())
+		r.sweep(ctx, r.loop.Now())
 	case system.Drained:
 		r.commit()
 	}
@@ -92,26 +102,44 @@ func (r *Retained) commit() {
 	}
 }
 
-func (r *Retained) retain(m *message.Retain) {
-	name := m.Run.Topic
+// retain takes a message. Its ticket is let go in any case, and last: the
+// journal must hear of the change before it hears that all have noted theirs.
+func (r *Retained) retain(ctx actor.Context, m *message.Retain) {
+	defer m.Ticket.Release()
+	name, urgent := m.Run.Topic, m.Ticket != nil
+	changed := false
 	if m.Run.PayloadSize() == 0 {
-		r.remove(name)
-		return
+		changed = r.remove(name)
+	} else {
+		changed = r.put(m)
 	}
+	// Without a change the ticket may still wait for one before: that the topic
+	// has no message is true once its removal is written.
+	if changed || urgent && r.store.dirty.has(name) {
+		r.note(ctx, name, urgent)
+	}
+}
+
+// put keeps a message and tells whether it did.
+func (r *Retained) put(m *message.Retain) bool {
+	name := m.Run.Topic
 	before, replaces := r.get(name)
-	grown := int64(len(m.Run.Frames) - len(before.frame))
+	grown := int64(len(m.Run.Frames)) - int64(before.size)
 	if r.refuse(replaces, grown, name) {
-		return
+		return false
 	}
-	k := keep(m.Run)
+	r.store.changes++
+	k := keep(m.Run, r.store.changes)
 	r.change(func(e *topic.TreeEditor[kept]) { e.Put(k.name(), k) })
 	r.counters.RetainedBytes.Add(grown)
+	r.counters.RetainedResident.Add(k.inMemory() - before.inMemory())
 	if !replaces {
 		r.counters.RetainedMessages.Add(1)
 	}
 	if at := k.deadline(); at != 0 {
 		r.remember(at, string(name))
 	}
+	return true
 }
 
 // refuse tells whether the message would pass a bound of the instance. The
@@ -152,36 +180,15 @@ func (r *Retained) change(do func(*topic.TreeEditor[kept])) {
 	r.edit = edit
 }
 
-func (r *Retained) remove(name []byte) {
+// remove tells whether there was a message.
+func (r *Retained) remove(name []byte) bool {
 	before, ok := r.get(name)
 	if !ok {
-		return
+		return false
 	}
 	r.change(func(e *topic.TreeEditor[kept]) { e.Delete(name) })
 	r.counters.RetainedMessages.Add(-1)
-	r.counters.RetainedBytes.Add(-int64(len(before.frame)))
-}
-
-func (r *Retained) replay(ctx actor.Context, m *message.Replay) {
-	cursor, ok := m.Position.(*topic.Cursor[kept])
-	if !ok {
-		cursor = r.store.tree.Find(m.Filter)
-	}
-	now, size := r.loop.Now(), 0
-	var found runs
-	done := cursor.Walk(sliceSteps, func(_ string, k kept) bool {
-		if !k.expired(now) {
-			found.add(k, sliceMessages)
-			size += len(k.frame)
-		}
-		return len(found.all) < sliceMessages && size < sliceBytes
-	})
-	answer := &message.Retained{Runs: found.all, Terms: m.Terms}
-	if done {
-		ctx.Send(m.Subscriber, answer)
-		return
-	}
-	m.Position = cursor
-	answer.Next = m
-	ctx.Send(m.Subscriber, answer)
+	r.counters.RetainedBytes.Add(-int64(before.size))
+	r.counters.RetainedResident.Add(-before.inMemory())
+	return true
 }

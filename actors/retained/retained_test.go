@@ -34,7 +34,7 @@ func newScene(t *testing.T, limits retained.Limits) *scene {
 	s.logs = logs
 	store := retained.NewStore()
 	s.keeper = s.Spawn("keeper", func(*system.Mailbox) actor.Actor {
-		return retained.New(store, s.Loop, limits, &s.counters, zap.New(core))
+		return retained.New(store, s.Loop, limits, retained.Disk{}, &s.counters, zap.New(core))
 	})
 	s.asker = s.Witness()
 	t.Cleanup(func() { require.Empty(t, s.Broken()) })
