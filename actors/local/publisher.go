@@ -22,10 +22,19 @@ type Publisher struct {
 	loop   eventloop.Loop
 
 	publisher routing.Publisher
-	waiting   []chan<- packet.ReasonCode // answered once no receiver is too far behind
+	waiting   []reply
+	committed uint64 // the last group
 	current   chan<- packet.ReasonCode   // of the message that is being routed
 	codes     []packet.ReasonCode
 	timer     *eventloop.Timer
+}
+
+// reply is owed for a message: once no receiver is too far behind, and what has
+// to be written is.
+type reply struct {
+	to     chan<- packet.ReasonCode
+	code   packet.ReasonCode
+	ticket *message.Ticket // nil: nothing has to be written
 }
 
 // NewPublisher makes the actor. It runs on loop.
@@ -51,12 +60,19 @@ func (p *Publisher) Receive(ctx actor.Context) {
 		if p.publisher.Busy() {
 			code = packet.UnspecifiedError // some receivers have not got theirs
 		}
-		for _, reply := range p.waiting {
-			reply <- code
+		for _, r := range p.waiting {
+			if r.ticket != nil {
+				r.to <- packet.UnspecifiedError // nobody knows whether it was written
+			} else {
+				r.to <- code
+			}
 		}
 		p.waiting = nil
 	case *message.Publish:
 		p.publish(m)
+	case *message.Committed:
+		p.committed = m.Group
+		p.answer()
 	case *message.Credit:
 		p.publisher.Credit(m.Receiver)
 		p.answer()
@@ -79,11 +95,14 @@ func (p *Publisher) publish(m *message.Publish) {
 	}
 	p.codes = p.publisher.Publish([]*packet.Run{m.Run}, now, p.codes[:0])
 	p.current = nil
-	if p.codes[0] == packet.QuotaExceeded || !p.publisher.Blocked() {
+	ticket := p.publisher.Ticket()
+	if p.codes[0] == packet.QuotaExceeded || ticket == nil && !p.publisher.Blocked() {
+		ticket.Release()
 		m.Reply <- p.codes[0]
 		return
 	}
-	p.waiting = append(p.waiting, m.Reply)
+	p.waiting = append(p.waiting, reply{m.Reply, p.codes[0], ticket})
+	ticket.Release()
 	p.answer()
 }
 
@@ -92,8 +111,14 @@ func (p *Publisher) answer() {
 		p.loop.Start(p.timer, p.loop.Now()+recheckAfter)
 		return
 	}
-	for _, reply := range p.waiting {
-		reply <- packet.Success
+	kept := p.waiting[:0]
+	for _, r := range p.waiting {
+		if r.ticket.In(p.committed) {
+			r.to <- r.code
+		} else {
+			kept = append(kept, r)
+		}
 	}
-	p.waiting = nil
+	clear(p.waiting[len(kept):])
+	p.waiting = kept
 }

@@ -70,6 +70,7 @@ type room struct{}
 func (s *Subscriber) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *message.Deliver:
+		defer m.Ticket.Release()
 		s.take(m.Runs, m.Terms)
 	case *message.Retained:
 		s.take(m.Runs, m.Terms)

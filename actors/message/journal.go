@@ -7,6 +7,7 @@ import (
 
 	"github.com/troupemq/troupe/persistence"
 	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/session"
 )
 
 // Ticket goes with the messages of one read of a publisher to all that keep
@@ -29,10 +30,10 @@ func NewTicket(root *actor.RootContext, journal, publisher *actor.PID) *Ticket {
 	return t
 }
 
-// Hold adds a holder; who calls is one.
-func (t *Ticket) Hold() {
+// Hold adds n holders; who calls is one. It may be called on nil.
+func (t *Ticket) Hold(n int) {
 	if t != nil {
-		t.holders.Add(1)
+		t.holders.Add(int32(n))
 	}
 }
 
@@ -103,11 +104,10 @@ type Body struct {
 // groups before it.
 type Committed struct{ Group uint64 }
 
-// Load asks for pages of a session's queue, by way of the journal's readers.
-type Load struct {
-	Session    uint64
-	From       uint64 // seq
-	Subscriber *actor.PID
+// Loaded brings pages of a session's queue that were read from the store.
+type Loaded struct {
+	Pages []session.LoadedPage
+	Last  bool // there are none behind them
 }
 
 // Flush asks the journal to write everything, and to close Done when that is

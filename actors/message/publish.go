@@ -15,7 +15,13 @@ type Deliver struct {
 	Terms *session.Terms
 	Lent  *packet.Slab // what Runs are views of, if each receiver is to release it; may be nil
 	Only  bool         // it has one receiver, which may give it back
+	// Ticket is to be released by each receiver once it has taken account of the
+	// messages; nil if nobody waits for that.
+	Ticket *Ticket
 }
+
+// Undelivered releases for a receiver that has ended.
+func (d *Deliver) Undelivered() { d.Ticket.Release() }
 
 // Barrier asks a receiver whose mailbox is deep, or which is strained, to answer
 // with [Credit] once it has come to this message, and so has handled everything
@@ -39,9 +45,13 @@ type Continue struct{}
 // It is sent before the publisher reads the shards' snapshots, so that a
 // subscription sees it either as retained or as live, never not at all.
 type Retain struct {
-	Run *packet.Run // one frame
-	Now int64       // Unix ms
+	Run    *packet.Run // one frame
+	Now    int64       // Unix ms
+	Ticket *Ticket     // to be released once the change is noted; nil if nobody waits
 }
+
+// Undelivered releases for a retained actor that has ended.
+func (r *Retain) Undelivered() { r.Ticket.Release() }
 
 // Publish hands a message of the embedding program to an instance.
 type Publish struct {

@@ -31,6 +31,10 @@ type Receiver struct {
 	PID     *actor.PID
 	Mailbox Mailbox
 
+	// Durable says that what comes with QoS 1 and 2 is to be written before it is
+	// acknowledged. It is set before the first subscription and never changes.
+	Durable bool
+
 	Online atomic.Bool // has a Network Connection; shared subscriptions prefer these
 	Full   atomic.Bool // its queue is to take no more QoS 1 and 2: publishers are refused if that is the policy, otherwise slowed down
 }

@@ -93,8 +93,13 @@ func (b *builder) build(t *Tables, r *route, literal, wildcard *snapshot, publis
 			b.addOverlap(t, r, &b.overlaps[i])
 		}
 	}
+	r.durable = len(r.groups) > 0
 	for i := range r.targets {
-		r.size += len(r.targets[i].receivers)
+		t := &r.targets[i]
+		r.size += len(t.receivers)
+		if t.terms.QoS > packet.QoS0 && !r.durable {
+			r.durable = slices.ContainsFunc(t.receivers, func(r *message.Receiver) bool { return r.Durable })
+		}
 	}
 }
 

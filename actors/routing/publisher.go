@@ -39,6 +39,7 @@ type Publisher struct {
 	routes    map[string]*route // those with many receivers
 	build     *builder
 
+	ticket  *message.Ticket     // of the Publish under way or just done; nil: nothing of it has to be written
 	blocked []*message.Receiver // owe a Credit
 	jobs    []job               // fan-outs under way or waiting behind one, in order
 }
@@ -50,6 +51,7 @@ type job struct {
 	target   int // the next target, and the next of its receivers
 	receiver int
 	deliver  *message.Deliver // of that target
+	ticket   *message.Ticket  // held until all have got it; may be nil
 }
 
 // NewPublisher makes the publishing side of the actor self. receiver is its
@@ -77,7 +79,7 @@ func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.Reason
 			ahead.look(p, runs, i)
 		}
 		r := p.route(run.Topic, ahead.of(i))
-		if run.QoS > 0 && p.tables.Refusing && r.refuses() {
+		if run.QoS > 0 && (p.tables.Refusing && r.refuses() || (r.durable || run.Retain) && p.tables.ReadOnly.Load()) {
 			codes = append(codes, packet.QuotaExceeded)
 			p.post(open, runs[start:i])
 			open, start = nil, i+1
@@ -85,7 +87,9 @@ func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.Reason
 		}
 		if run.Retain {
 			run.Lent.Keep()
-			p.tables.root.Send(p.tables.RetainedShard(run.Topic), &message.Retain{Run: run, Now: now})
+			ticket := p.hold(run.QoS > packet.QoS0)
+			ticket.Hold(1)
+			p.tables.root.Send(p.tables.RetainedShard(run.Topic), &message.Retain{Run: run, Now: now, Ticket: ticket})
 			// Read again: the snapshot must not be older than the post.
 			r = p.route(run.Topic, ahead.of(i))
 		}
@@ -104,6 +108,43 @@ func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.Reason
 	return codes
 }
 
+// Ticket hands over the ticket of what was published since the last call, nil if
+// nothing of it has to be written: then it can be acknowledged at once. Who gets
+// one acknowledges when it is committed, and releases it when it has taken
+// account of that itself.
+func (p *Publisher) Ticket() *message.Ticket {
+	t := p.ticket
+	p.ticket = nil
+	return t
+}
+
+// hold gives the ticket of this Publish, if one is needed.
+func (p *Publisher) hold(needed bool) *message.Ticket {
+	if !needed || !p.tables.Waits {
+		return nil
+	}
+	if p.ticket == nil {
+		p.ticket = message.NewTicket(p.tables.root, p.tables.Journal, p.self)
+	}
+	return p.ticket
+}
+
+// durably gives the ticket for runs that go to a route, and marks those that
+// several may store.
+func (p *Publisher) durably(r *route, runs []*packet.Run) *message.Ticket {
+	if !r.durable || !slices.ContainsFunc(runs, func(r *packet.Run) bool { return r.QoS > packet.QoS0 }) {
+		return nil
+	}
+	if r.size+len(r.groups) > 1 {
+		for _, run := range runs {
+			if run.QoS > packet.QoS0 && run.Body == nil {
+				run.Body = new(packet.Body)
+			}
+		}
+	}
+	return p.hold(true)
+}
+
 // Redistribute gives messages that an ended Session of a shared subscription
 // did not deliver to another member. The Session itself, whose subscription the
 // shard may still know, is none.
@@ -112,7 +153,7 @@ func (p *Publisher) Redistribute(lost []session.Redistribution) {
 		r := p.route(l.Run.Topic, nil)
 		for _, g := range r.groups {
 			if g.Filter == l.Filter {
-				p.share(g, []*packet.Run{l.Run}, p.id)
+				p.share(g, []*packet.Run{l.Run}, p.id, nil)
 			}
 		}
 	}
@@ -138,7 +179,7 @@ func (p *Publisher) Continue() {
 		for j.target < len(j.route.targets) {
 			t := &j.route.targets[j.target]
 			if j.deliver == nil {
-				j.deliver = &message.Deliver{Runs: j.runs, Terms: t.terms}
+				j.deliver = &message.Deliver{Runs: j.runs, Terms: t.terms, Ticket: j.ticket}
 			}
 			for ; j.receiver < len(t.receivers); j.receiver++ {
 				if left == 0 {
@@ -146,13 +187,15 @@ func (p *Publisher) Continue() {
 					return
 				}
 				left--
+				j.ticket.Hold(1)
 				p.send(t.receivers[j.receiver], j.deliver, acknowledged(j.runs, t.terms))
 			}
 			j.target, j.receiver, j.deliver = j.target+1, 0, nil
 		}
 		for _, g := range j.route.groups {
-			p.share(g, j.runs, 0)
+			p.share(g, j.runs, 0, j.ticket)
 		}
+		j.ticket.Release()
 		p.jobs[0] = job{}
 		p.jobs = p.jobs[1:]
 	}
@@ -237,28 +280,31 @@ func (p *Publisher) post(r *route, runs []*packet.Run) {
 			r = r.detached()
 		}
 		keep(runs)
-		p.jobs = append(p.jobs, job{route: r, runs: runs})
+		ticket := p.durably(r, runs)
+		ticket.Hold(1)
+		p.jobs = append(p.jobs, job{route: r, runs: runs, ticket: ticket})
 		if len(p.jobs) == 1 {
 			p.Continue()
 		}
 		return
 	}
+	ticket := p.durably(r, runs)
 	for i := range r.targets {
 		t := &r.targets[i]
-		deliver := p.tables.deliver(runs, t.terms, len(t.receivers))
+		deliver := p.tables.deliver(runs, t.terms, len(t.receivers), ticket)
 		acknowledged := acknowledged(runs, t.terms)
 		for _, receiver := range t.receivers {
 			p.send(receiver, deliver, acknowledged)
 		}
 	}
 	for _, g := range r.groups {
-		p.share(g, runs, 0)
+		p.share(g, runs, 0, ticket)
 	}
 }
 
 // share gives each message to one member of a shared subscription, other than
 // the receiver except.
-func (p *Publisher) share(g *topic.Group[message.Subscription], runs []*packet.Run, except uint64) {
+func (p *Publisher) share(g *topic.Group[message.Subscription], runs []*packet.Run, except uint64, ticket *message.Ticket) {
 	for _, run := range runs {
 		for one := range run.Each() {
 			sub, ok := choose(g, except)
@@ -266,7 +312,7 @@ func (p *Publisher) share(g *topic.Group[message.Subscription], runs []*packet.R
 				return
 			}
 			runs := []*packet.Run{one}
-			p.send(sub.Receiver, p.tables.deliver(runs, sub.Terms, 1), acknowledged(runs, sub.Terms))
+			p.send(sub.Receiver, p.tables.deliver(runs, sub.Terms, 1, ticket), acknowledged(runs, sub.Terms))
 		}
 	}
 }

@@ -17,7 +17,8 @@ type route struct {
 
 	targets []target
 	groups  []*topic.Group[message.Subscription]
-	size    int // receivers of all targets
+	size    int  // receivers of all targets
+	durable bool // a receiver may have to write what it gets with QoS 1 and 2
 }
 
 // target is a set of receivers that get the message on the same terms, and so
@@ -86,7 +87,7 @@ func (r *route) target(terms *session.Terms) *target {
 
 // detached is a copy of r that stays as it is when r is used for another.
 func (r *route) detached() *route {
-	c := &route{groups: append(r.groups[:0:0], r.groups...), size: r.size}
+	c := &route{groups: append(r.groups[:0:0], r.groups...), size: r.size, durable: r.durable}
 	for _, t := range r.targets {
 		c.targets = append(c.targets, target{t.terms, append([]*message.Receiver(nil), t.receivers...)})
 	}

@@ -32,6 +32,15 @@ type Tables struct {
 	// it is worth looking for such before each message.
 	Refusing bool
 
+	// Journal is who commits to the store, nil if there is none. Waits says that
+	// acknowledgements wait for that. Both are set once, before the first publisher
+	// starts.
+	Journal *actor.PID
+	Waits   bool
+	// ReadOnly says that nothing can be written any more, so that what would have
+	// to be is refused. The journal sets it.
+	ReadOnly atomic.Bool
+
 	root      *actor.RootContext
 	snapshots []atomic.Pointer[snapshot]
 	plain     [3][2]*session.Terms // by QoS and Retain As Published
@@ -97,25 +106,28 @@ func (t *Tables) looked(a *ahead) {
 }
 
 // deliver makes the message for a number of receivers.
-func (t *Tables) deliver(runs []*packet.Run, terms *session.Terms, receivers int) *message.Deliver {
+func (t *Tables) deliver(runs []*packet.Run, terms *session.Terms, receivers int, ticket *message.Ticket) *message.Deliver {
+	ticket.Hold(receivers)
 	lent := lentTo(runs)
 	lent.Hold(receivers)
 	if receivers == 1 {
 		if d, ok := t.delivers.Get().(*message.Deliver); ok {
-			d.Runs, d.Terms, d.Lent = runs, terms, lent
+			d.Runs, d.Terms, d.Lent, d.Ticket = runs, terms, lent, ticket
 			return d
 		}
 	}
-	return &message.Deliver{Runs: runs, Terms: terms, Lent: lent, Only: receivers == 1}
+	return &message.Deliver{Runs: runs, Terms: terms, Lent: lent, Only: receivers == 1, Ticket: ticket}
 }
 
 // Delivered is for a receiver that has handled a message and reads none of it
 // any more, but for runs that were kept: the message and the bytes are used
-// again when no other receiver has them.
+// again when no other receiver has them. What it has to write because of it, it
+// has said.
 func (t *Tables) Delivered(d *message.Deliver) {
 	d.Lent.Release()
+	d.Ticket.Release()
 	if d.Only {
-		d.Runs, d.Terms, d.Lent = nil, nil, nil
+		d.Runs, d.Terms, d.Lent, d.Ticket = nil, nil, nil, nil
 		t.delivers.Put(d)
 	}
 }

@@ -34,6 +34,7 @@ func (s *Session) connect(m *message.Connect) {
 	}
 	s.online(true)
 
+	s.persist(m.Packet)
 	s.core.Attach(m.Packet, m.Attachment, s.env.Loop.Now(), s.begin())
 	if entry := s.env.Log.Check(zap.InfoLevel, "client connected"); entry != nil {
 		entry.Write(
@@ -65,6 +66,7 @@ func (s *Session) detach(cause error) {
 	s.logDisconnect(cause)
 	s.connection, s.closing, s.challenged, s.paused = nil, nil, nil, false
 	s.online(false)
+	s.unhold()
 	s.core.Detach(s.env.Loop.Now(), s.begin())
 	s.apply()
 }
@@ -115,7 +117,7 @@ func (s *Session) end(code packet.ReasonCode) {
 // finish reports an ended Session to the registry, once the shards have
 // forgotten its subscriptions and its own messages are with their receivers.
 func (s *Session) finish() {
-	if !s.ended || s.changes.unsettled() || s.changes.lined() > 0 || s.publisher.Busy() || s.reported == s.connects+1 {
+	if !s.ended || s.changes.unsettled() || s.changes.lined() > 0 || s.publisher.Busy() || s.uncommitted.any() || !s.written() || s.reported == s.connects+1 {
 		return
 	}
 	s.reported = s.connects + 1

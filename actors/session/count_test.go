@@ -37,8 +37,8 @@ func TestEveryCountReachesACounter(t *testing.T) {
 }
 
 // TestSessionIsSmall holds what an idle Session keeps beside its cell: a byte
-// more, and the next sizes are 224 and 112.
+// more, and the next sizes are 256 and 112.
 func TestSessionIsSmall(t *testing.T) {
-	require.LessOrEqual(t, unsafe.Sizeof(State{}), uintptr(208))
+	require.LessOrEqual(t, unsafe.Sizeof(State{}), uintptr(240))
 	require.LessOrEqual(t, unsafe.Sizeof(Session{}), uintptr(96))
 }

@@ -24,6 +24,7 @@ func (s *Session) apply() {
 		s.judge(out.Authenticate)
 	}
 	s.count(&out.Counts)
+	s.guard(out)
 	s.keep(out)
 	if s.packets != nil && len(s.packets.B) >= flushAt {
 		s.flush()
@@ -39,24 +40,29 @@ func (s *Session) apply() {
 	if out.Ended {
 		s.ended = true
 	}
+	s.note()
+	if out.Load != nil {
+		s.load(out.Load)
+	}
 	s.finish()
 	s.arm()
 }
 
 // route hands messages to their receivers and acknowledges them.
-func (s *Session) route(runs []*packet.Run, out *core.Output) {
+func (s *Session) route(runs []*packet.Run, wills bool, out *core.Output) {
 	if len(runs) > 0 {
 		s.env.codes = s.publishing().Publish(runs, s.env.Loop.Now(), s.env.codes[:0])
 		s.routed = true
-	}
-	for i, run := range runs {
-		if run.QoS == packet.QoS0 {
-			continue
+		for i, run := range runs {
+			if run.QoS > packet.QoS0 && s.env.codes[i] == packet.QuotaExceeded {
+				s.env.Counters.RefusedQuota.Add(int64(run.Count))
+			}
 		}
-		if s.env.codes[i] == packet.QuotaExceeded {
-			s.env.Counters.RefusedQuota.Add(int64(run.Count))
+		if !s.await(runs, wills) {
+			for i, run := range runs {
+				s.core.Acknowledge(run, s.env.codes[i], out)
+			}
 		}
-		s.core.Acknowledge(run, s.env.codes[i], out)
 	}
 	s.pace()
 }

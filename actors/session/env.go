@@ -27,7 +27,9 @@ type Env struct {
 	// Clients finds the registry that a Session belongs to.
 	Clients *routing.Clients
 	Limits  *core.Limits
-	Auth    *auth.Authenticator
+	// Durability is how sessions are kept, nil if they are not.
+	Durability *Durability
+	Auth       *auth.Authenticator
 	// AuthTimeout is how long a step of a re-authentication may take.
 	AuthTimeout time.Duration
 	Counters    *telemetry.Counters

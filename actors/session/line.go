@@ -24,7 +24,7 @@ func (s *Session) perform(out *core.Output) {
 	runs := out.Publish
 	out.Publish = nil
 	if len(out.Subscribe) == 0 && len(out.Unsubscribe) == 0 && s.changes.lined() == 0 && !s.changes.unsettled() {
-		s.route(runs, out)
+		s.route(runs, out.Wills, out)
 		return
 	}
 	if len(runs) == 0 && len(out.Unsubscribe) == 0 && s.changes.lined() == 0 { // the frequent change
@@ -77,7 +77,7 @@ func (s *Session) advance(out *core.Output) {
 		case next.unsubscribe != nil:
 			s.unsubscribe(next.unsubscribe)
 		default:
-			s.route(next.runs, out)
+			s.route(next.runs, next.wills, out)
 		}
 	}
 	if s.changes.lined() == 0 && s.changes != nil {

@@ -30,15 +30,17 @@ const holdMost = 4 << 10
 // State is what outlives a failure of the session's actor: the Session of the
 // protocol, its place in the topic index, and what the shards have not
 // confirmed. Whoever spawns the actor makes it and keeps it for restarts. It is
-// 208 bytes; what an idle Session does not need is apart, and not there then.
+// 240 bytes; what an idle Session does not need is apart, and not there then.
 type State struct {
-	core      core.Session
-	receiver  message.Receiver
-	publisher *routing.Publisher // once it published; with the fan-outs that are under way
-	changes   *changes           // nil while none is under way
-	waiting   *waiting           // nil while nothing waits, or a little longer
-	connects  uint32             // Connect messages seen
-	epoch     uint32             // of the Network Connection; never used twice, so that an old one is not heard
+	core        core.Session
+	receiver    message.Receiver
+	publisher   *routing.Publisher // once it published; with the fan-outs that are under way
+	changes     *changes           // nil while none is under way
+	waiting     *waiting           // nil while nothing waits, or a little longer
+	uncommitted *uncommitted       // nil while all that was published is committed
+	durable     *durable           // nil unless the Session is kept in a store
+	connects    uint32             // Connect messages seen
+	epoch       uint32             // of the Network Connection; never used twice, so that an old one is not heard
 }
 
 // changes are those of subscriptions that are under way, and what waits for
@@ -175,7 +177,7 @@ func (s *Session) Receive(ctx actor.Context) {
 			s.apply()
 		}
 	case *message.Subscribed:
-		s.confirmed(m)
+		s.subscribed(m)
 	case *message.Retained:
 		s.retained(m)
 	case *message.Resubscribe:
@@ -199,6 +201,12 @@ func (s *Session) Receive(ctx actor.Context) {
 			s.core.Authenticated(m.result, s.begin())
 			s.apply()
 		}
+	case *message.Collect:
+		s.collect(m)
+	case *message.Committed:
+		s.committed(m)
+	case *message.Loaded:
+		s.loaded(m)
 	case tick:
 		s.tick()
 	case late:
@@ -226,9 +234,17 @@ func (s *Session) Receive(ctx actor.Context) {
 // start runs for a new Session and again after a failure of the actor, which
 // is to the Session as a lost connection: what was acknowledged stays.
 func (s *Session) start(ctx actor.Context) {
-	if s.connects == 0 {
+	if s.receiver.PID == nil {
 		s.receiver.PID = ctx.Self()
 		s.env.Counters.Sessions.Add(1)
+		if s.durable != nil { // it comes out of the store
+			s.gauge(s.core.Backlog())
+			s.note()
+			s.arm()
+		}
+		return
+	}
+	if s.connects == 0 && s.durable == nil {
 		return
 	}
 	s.purge()
@@ -244,6 +260,7 @@ func (s *Session) start(ctx actor.Context) {
 // and finds its Session again by another CONNECT.
 func (s *Session) stop() {
 	s.relieve()
+	s.unhold()
 	if s.connection != nil {
 		s.env.Root.Send(s.connection, &message.Close{})
 		s.connection = nil
@@ -268,12 +285,22 @@ func (s *Session) forget() {
 }
 
 func (s *Session) deliver(m *message.Deliver) {
-	now, out := s.env.Loop.Now(), s.begin()
+	now, out, taken := s.env.Loop.Now(), s.begin(), false
+	if m.Ticket != nil {
+		defer func() {
+			if !taken { // it failed: nobody is to wait for it
+				m.Ticket.Release()
+			}
+		}()
+		s.core.Under(m.Ticket)
+	}
 	for _, run := range m.Runs {
 		s.core.Deliver(run, m.Terms, now, out)
 	}
-	s.env.Tables.Delivered(m)
+	s.core.Under(nil)
 	s.apply()
+	taken = true
+	s.env.Tables.Delivered(m)
 }
 
 // begin returns the Output for the next call of the core.
@@ -409,7 +436,7 @@ const lineMost = 64
 
 // pace gives or takes the connection's credit to read.
 func (s *Session) pace() {
-	if blocked := s.publisher.Blocked() || s.changes.lined() >= lineMost; blocked != s.paused && s.connection != nil {
+	if blocked := s.publisher.Blocked() || s.changes.lined() >= lineMost || s.uncommitted.full(); blocked != s.paused && s.connection != nil {
 		s.paused = blocked
 		s.env.Root.Send(s.connection, &message.Reading{On: !blocked})
 	}

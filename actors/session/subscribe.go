@@ -74,9 +74,9 @@ func (s *Session) send(id uint16, remove bool, filters []message.Filter) {
 	}
 }
 
-// confirmed takes a shard's word that publishers see the change. The Client
+// subscribed takes a shard's word that publishers see the change. The Client
 // gets its SUBACK or UNSUBACK with the last of them.
-func (s *Session) confirmed(m *message.Subscribed) {
+func (s *Session) subscribed(m *message.Subscribed) {
 	all := s.changes
 	if all == nil {
 		return // sent twice around a failure of the shard

@@ -103,7 +103,7 @@ func (s *System) resolve(pid *actor.PID) (actor.Process, bool) {
 type nobody struct{ system *System }
 
 // SendUserMessage implements actor.Process.
-func (nobody) SendUserMessage(*actor.PID, any) {}
+func (nobody) SendUserMessage(_ *actor.PID, message any) { lost(message) }
 
 // SendSystemMessage implements actor.Process.
 func (n nobody) SendSystemMessage(pid *actor.PID, message any) {

@@ -2,6 +2,7 @@ package system
 
 import (
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -14,6 +15,10 @@ import (
 // Drained is what an actor receives when its mailbox has become empty after it received something: the moment to write what has gathered.
 // No other message is handled meanwhile; what arrives is handled afterwards, and followed by another Drained.
 type Drained struct{}
+
+// Undelivered is what a message may be that must not be lost without a word: its method is called if its actor has ended, or ends before it
+// has come to it. It may run on any goroutine, must not block, and may post.
+type Undelivered interface{ Undelivered() }
 
 // Mailbox is an actor's mailbox, and what gives the actor its turn on a loop: 48 bytes, and a queue from a pool as long as there is
 // something in it. System messages go before others, and while the actor is suspended after a failure they alone are handled.
@@ -71,6 +76,7 @@ func (c *cell) post(message any) (waiting int) {
 	c.mu.Lock()
 	if c.life == stopped {
 		c.mu.Unlock()
+		lost(message)
 		return 0
 	}
 	q := c.open()
@@ -204,7 +210,13 @@ func (c *cell) look(q *queue, budget int) (step, any) {
 		loop.Schedule(c)
 		return rest, nil
 	}
-	defer c.mu.Unlock()
+	var dropped []any
+	defer func() {
+		c.mu.Unlock()
+		for _, m := range dropped {
+			lost(m)
+		}
+	}()
 	for c.takeSystem(q) {
 		message := q.urgent[q.urgentNext]
 		q.urgent[q.urgentNext] = nil
@@ -226,7 +238,7 @@ func (c *cell) look(q *queue, budget int) (step, any) {
 	}
 	c.attention.Store(c.suspended || c.life == stopped)
 	if c.life == stopped {
-		q.drop()
+		dropped = q.drop()
 	}
 	if c.suspended && c.life != stopped {
 		c.scheduled = false
@@ -304,9 +316,20 @@ func (q *queue) empty() bool {
 	return len(q.user) == 0 && q.next == len(q.batch) && len(q.system) == 0 && q.urgentNext == len(q.urgent)
 }
 
-// drop forgets all user messages.
-func (q *queue) drop() {
+// drop forgets all user messages, and returns them.
+func (q *queue) drop() (dropped []any) {
+	if q.next < len(q.batch) || len(q.user) > 0 {
+		dropped = slices.Concat(q.batch[q.next:], q.user)
+	}
 	clear(q.user)
 	clear(q.batch)
 	q.user, q.batch, q.next, q.left = q.user[:0], q.batch[:0], 0, 0
+	return dropped
+}
+
+// lost tells a message that nobody will get it.
+func lost(message any) {
+	if u, ok := message.(Undelivered); ok {
+		u.Undelivered()
+	}
 }

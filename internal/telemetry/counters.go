@@ -46,6 +46,11 @@ type Counters struct {
 	DroppedOffline   atomic.Int64 // QoS 0 to a Session without connection
 	RefusedQuota     atomic.Int64 // publishes refused with 0x97
 
+	// The store.
+	StoreGroups atomic.Int64 // groups of changes that were committed
+	StoreFull   atomic.Int64 // attempts to write that found the disk full
+	StoreFailed atomic.Int64 // errors of the store that ended writing
+
 	// Actors that failed, by kind.
 	FailedConnection atomic.Int64
 	FailedSession    atomic.Int64

@@ -104,6 +104,26 @@ func (s *Session) Persist(waits bool) {
 	s.ledger = &ledger{waits: waits, next: 1, from: 1, collected: 1, safe: 1, record: true}
 }
 
+// Outlives tells whether the Session that a CONNECT makes may outlive its Network Connection.
+func (s *Session) Outlives(c *packet.Connect) bool {
+	if c.Version == packet.V5 {
+		return s.limits.expiry(c.SessionExpiry) > 0
+	}
+	return !c.CleanStart && s.limits.ExpiryMaximum > 0
+}
+
+// Taken is how far frames were taken, Collected how far they were collected: by the Seq behind the last. What tells of a frame is safe
+// with a group if it was collected with that, or before.
+func (s *Session) Taken() uint64 { return s.ledger.next }
+
+// Collected is explained at Taken.
+func (s *Session) Collected() uint64 {
+	if l := s.ledger; len(l.fresh) > 0 {
+		return l.fresh[0].Seq
+	}
+	return s.ledger.next
+}
+
 // Durable tells whether Persist was called.
 func (s *Session) Durable() bool { return s.ledger != nil }
 

@@ -1,0 +1,275 @@
+// Package journal holds the actor that commits to the store in groups.
+//
+// Who has something to write says Dirty; who publishes gives a Ticket along, of
+// which the journal hears when all receivers have taken account of the messages.
+// While one group is written, what comes gathers for the next. Then the journal
+// gives the tickets that are ready to the group, collects from everybody who is
+// dirty what it has to write by now, hands it all to the one goroutine that
+// writes, and tells everybody when it is as safe as the instance promises. What
+// was acknowledged by its receivers before its group began is thus never written.
+//
+// The actor itself never waits for the disk. It is fail-stop: if it fails, the
+// instance ends, since nobody knows then what was written.
+package journal
+
+import (
+	"errors"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/actors/system"
+	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/telemetry"
+	"github.com/troupemq/troupe/persistence"
+)
+
+const (
+	// lazyAfter is how long what nobody waits for may wait for company, in milliseconds.
+	lazyAfter = 100
+	// retryAfter is how long the journal waits for room on a full disk before it tries again, in milliseconds.
+	retryAfter = 500
+)
+
+// Options is how a journal works.
+type Options struct {
+	Store persistence.Store
+	// Sync makes each group safe from a loss of power before it is told of.
+	Sync bool
+	// Interval is how long what nobody waits for is gathered, in milliseconds; 0: a short while. With durability
+	// `memory`, where nobody ever waits, this is the loss window.
+	Interval int64
+	// ReadOnly is told, with true, that writing failed and will not be tried again, if OnError is nil.
+	ReadOnly func()
+	// OnError ends the instance when writing fails; nil: it goes on without writing.
+	OnError  func(error)
+	Counters *telemetry.Counters
+	Log      *zap.Logger
+	// Ended are sessions of which something may be left in the store.
+	Ended []uint64
+	// Spawn runs what works on the disk; nil: a goroutine.
+	Spawn func(func())
+}
+
+// Journal is the actor.
+type Journal struct {
+	o    Options
+	loop eventloop.Loop
+	self *actor.PID
+	root *actor.RootContext
+
+	group   uint64
+	running *group             // collected from or being written; nil: none
+	ready   []*message.Ticket  // for the next group
+	dirty   []*actor.PID       // likewise
+	known   map[*actor.PID]int // places in dirty
+	urgent  bool               // somebody waits for the next group
+	flushes []chan<- struct{}
+
+	timer  *eventloop.Timer
+	armed  bool
+	full   bool // the disk is, and that was logged
+	broken bool // nothing is written any more
+	writer *writer
+}
+
+// group is what is written together.
+type group struct {
+	number  uint64
+	tickets []*message.Ticket
+	waiting int // sources that have not answered
+	batch   persistence.Batch
+	bodies  []message.Body
+	ended   []uint64
+	wants   []*actor.PID
+	flushes []chan<- struct{}
+}
+
+// written is the writer's word about a group.
+type written struct {
+	group *group
+	err   error
+}
+
+type tick struct{}
+
+// New makes the actor. It runs on loop.
+func New(o Options, loop eventloop.Loop) *Journal {
+	if o.Spawn == nil {
+		o.Spawn = func(run func()) { go run() }
+	}
+	return &Journal{o: o, loop: loop, known: make(map[*actor.PID]int)}
+}
+
+// Receive implements actor.Actor.
+func (j *Journal) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		j.self, j.root = ctx.Self(), ctx.ActorSystem().Root
+		j.timer = eventloop.NewTimer(func() { j.root.Send(j.self, tick{}) })
+		j.writer = newWriter(&j.o, func(g *group, err error) { j.root.Send(j.self, &written{g, err}) })
+		j.o.Spawn(j.writer.run)
+	case *message.Ready:
+		j.ready = append(j.ready, m.Ticket)
+	case *message.Dirty:
+		if _, ok := j.known[m.Source]; !ok {
+			j.known[m.Source] = len(j.dirty)
+			j.dirty = append(j.dirty, m.Source)
+		}
+		j.urgent = j.urgent || m.Urgent
+	case *message.Staged:
+		j.staged(m)
+	case *written:
+		j.written(m)
+	case *message.Flush:
+		j.flushes = append(j.flushes, m.Done)
+	case tick:
+		j.armed = false
+		if j.full {
+			j.writer.write(j.running)
+		} else {
+			j.urgent = true
+		}
+	case system.Drained:
+		j.begin()
+	case *actor.Stopping, *actor.Restarting:
+		j.stop()
+	}
+}
+
+// begin starts the next group if there is a reason for it.
+func (j *Journal) begin() {
+	switch {
+	case j.running != nil || j.broken:
+		return
+	case len(j.ready) == 0 && !j.urgent && len(j.flushes) == 0:
+		if len(j.dirty) > 0 {
+			j.arm(max(j.o.Interval, lazyAfter))
+		}
+		return
+	}
+	j.group++
+	g := &group{number: j.group, tickets: j.ready, waiting: len(j.dirty), flushes: j.flushes}
+	j.running, j.ready, j.flushes, j.urgent = g, nil, nil, false
+	for _, t := range g.tickets {
+		t.Enter(g.number)
+	}
+	for _, source := range j.dirty {
+		j.root.Send(source, &message.Collect{Group: g.number, Journal: j.self, Root: j.root, Source: source})
+	}
+	clear(j.known)
+	clear(j.dirty)
+	j.dirty = j.dirty[:0]
+	j.collected()
+}
+
+func (j *Journal) staged(m *message.Staged) {
+	g := j.running
+	if g == nil || m.Group != g.number || g.waiting == 0 {
+		return
+	}
+	if m.Batch != nil {
+		g.batch.Append(m.Batch)
+	}
+	g.bodies = append(g.bodies, m.Bodies...)
+	g.ended = append(g.ended, m.Ended...)
+	if m.Wants {
+		g.wants = append(g.wants, m.Source)
+	}
+	g.waiting--
+	j.collected()
+}
+
+// collected hands the group over once everybody has answered.
+func (j *Journal) collected() {
+	g := j.running
+	switch {
+	case g.waiting > 0:
+	case g.batch.Len() == 0 && len(g.bodies) == 0 && len(g.ended) == 0:
+		j.committed()
+	default:
+		j.writer.write(g)
+	}
+}
+
+func (j *Journal) written(m *written) {
+	switch {
+	case m.group != j.running:
+	case m.err == nil:
+		if j.full {
+			j.full = false
+			j.o.Log.Info("there is room on the disk again, what waited is written")
+		}
+		j.committed()
+	case errors.Is(m.err, persistence.ErrNoSpace):
+		j.o.Counters.StoreFull.Add(1)
+		if !j.full {
+			j.full = true
+			j.o.Log.Error("the disk is full: nothing is acknowledged that has to be written, until there is room", zap.Error(m.err))
+		}
+		j.arm(retryAfter)
+	default:
+		j.broken = true
+		j.o.Counters.StoreFailed.Add(1)
+		j.o.Log.Error("the store failed: nothing is acknowledged any more that has to be written", zap.Error(m.err))
+		for _, done := range append(j.running.flushes, j.flushes...) {
+			close(done)
+		}
+		j.running.flushes, j.flushes = nil, nil
+		if j.o.OnError != nil {
+			j.o.OnError(m.err)
+		} else {
+			j.o.ReadOnly()
+		}
+	}
+}
+
+// committed tells those who wait for the group, each once.
+func (j *Journal) committed() {
+	g := j.running
+	j.running = nil
+	j.o.Counters.StoreGroups.Add(1)
+	m := &message.Committed{Group: g.number}
+	told := make(map[*actor.PID]bool, len(g.wants)+len(g.tickets))
+	tell := func(pid *actor.PID) {
+		if !told[pid] {
+			told[pid] = true
+			j.root.Send(pid, m)
+		}
+	}
+	for _, pid := range g.wants {
+		tell(pid)
+	}
+	for _, t := range g.tickets {
+		tell(t.Publisher)
+	}
+	for _, done := range g.flushes {
+		close(done)
+	}
+}
+
+// arm lets a tick come before long, unless one is coming.
+func (j *Journal) arm(after int64) {
+	if !j.armed {
+		j.armed = true
+		j.loop.Start(j.timer, j.loop.Now()+after)
+	}
+}
+
+func (j *Journal) stop() {
+	if j.timer != nil {
+		j.loop.Stop(j.timer)
+	}
+	if j.writer != nil {
+		j.writer.stop()
+		j.writer = nil
+	}
+	if j.running != nil {
+		j.flushes = append(j.flushes, j.running.flushes...)
+	}
+	for _, done := range j.flushes {
+		close(done)
+	}
+	j.flushes = nil
+}

@@ -1,0 +1,321 @@
+package session
+
+import (
+	"slices"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/persistence"
+	"github.com/troupemq/troupe/protocol/packet"
+	core "github.com/troupemq/troupe/protocol/session"
+)
+
+// Durability is how the sessions of an instance reach the store; nil where
+// nothing is kept.
+type Durability struct {
+	// Number makes numbers for sessions and bodies that were never used before,
+	// also by an earlier process.
+	Number func() uint64
+	// Load reads pages of a session from that which holds a seq on, and calls back
+	// from another goroutine.
+	Load func(session, from uint64, loaded func(*message.Loaded))
+	// Wrote is told how many messages were taken that have to be written, and says
+	// whether they are so many by now that a group is due.
+	Wrote func(messages int) (due bool)
+	// Waits says that acknowledgements wait for the commit.
+	Waits bool
+}
+
+// durable is what a durable Session's actor has under way with the journal.
+type durable struct {
+	number uint64 // of the Session in the store
+	dirty  bool   // the journal was told
+	urgent bool   // and that somebody waits
+	last   uint64 // the last group that collected something
+	safe   uint64 // the last group that was committed
+	held   []held // what the Client is told when it is safe, in order
+	gated  bool   // all the Client is told goes through held
+	taken  uint64 // frames that Wrote was told of
+}
+
+// held is output that waits for a group.
+type held struct {
+	bytes []byte
+	taken uint64 // what it tells of was taken before
+	group uint64 // the group that it is safe with; 0: none has collected it
+}
+
+// uncommitted is what was published and is not committed, oldest first.
+type uncommitted struct {
+	list  []awaited
+	bytes int // of frames
+}
+
+// any tells whether something that was published is not committed.
+func (u *uncommitted) any() bool { return u != nil }
+
+// full tells whether it is so much that the Client is not to be read from.
+func (u *uncommitted) full() bool { return u != nil && u.bytes >= uncommittedMost }
+
+// take removes and returns what is committed with a group.
+func (u *uncommitted) take(group uint64) (taken []awaited) {
+	if u == nil {
+		return nil
+	}
+	n := 0
+	for ; n < len(u.list) && u.list[n].ticket.In(group); n++ {
+		for _, r := range u.list[n].runs {
+			u.bytes -= len(r.Frames)
+		}
+	}
+	taken, u.list = u.list[:n:n], u.list[n:]
+	return taken
+}
+
+// has tells whether a Run is safe with a group.
+func (u *uncommitted) has(r *packet.Run, group uint64) bool {
+	return u != nil && slices.ContainsFunc(u.list, func(a awaited) bool { return a.ticket.In(group) && slices.Contains(a.runs, r) })
+}
+
+// wills tells whether there is a Will that is not safe with a group.
+func (u *uncommitted) wills(group uint64) bool {
+	return u != nil && slices.ContainsFunc(u.list, func(a awaited) bool { return a.wills && !a.ticket.In(group) })
+}
+
+// awaited is what the Client published and is acknowledged once its ticket is
+// committed.
+type awaited struct {
+	ticket *message.Ticket
+	runs   []*packet.Run
+	codes  []packet.ReasonCode
+	wills  bool
+}
+
+// persist makes a new Session durable if its first CONNECT asks for that.
+func (s *Session) persist(c *packet.Connect) {
+	if d := s.env.Durability; d != nil && s.connects == 1 && s.durable == nil && s.core.Outlives(c) {
+		s.core.Persist(d.Waits)
+		s.durable = &durable{number: d.Number()}
+		s.receiver.Durable = true
+	}
+}
+
+// await keeps what was published until it is safe. It reports false if nothing
+// has to be written.
+func (s *Session) await(runs []*packet.Run, wills bool) bool {
+	ticket := s.publisher.Ticket()
+	if ticket == nil {
+		return false
+	}
+	if s.uncommitted == nil {
+		s.uncommitted = new(uncommitted)
+	}
+	s.uncommitted.list = append(s.uncommitted.list, awaited{ticket, runs, slices.Clone(s.env.codes), wills})
+	for _, r := range runs {
+		r.Lent.Keep()
+		s.uncommitted.bytes += len(r.Frames)
+	}
+	s.note() // the Packet Identifiers belong into the same group
+	ticket.Release()
+	return true
+}
+
+// uncommittedMost bounds the bytes that a Client may have published and not
+// acknowledged: then it is not read from.
+const uncommittedMost = 1 << 20
+
+// committed acknowledges what is safe, and tells the Client what waited for that.
+func (s *Session) committed(m *message.Committed) {
+	out := s.begin()
+	for _, a := range s.uncommitted.take(m.Group) {
+		for i, r := range a.runs {
+			if r.QoS > packet.QoS0 {
+				s.core.Acknowledge(r, a.codes[i], out)
+			}
+		}
+	}
+	if s.uncommitted != nil && len(s.uncommitted.list) == 0 {
+		s.uncommitted = nil
+	}
+	if d := s.durable; d != nil {
+		d.safe = m.Group
+		s.core.Committed(m.Group, s.env.Loop.Now(), out)
+	}
+	s.apply()
+	s.tellHeld()
+}
+
+// tellHeld writes what is safe by now.
+func (s *Session) tellHeld() {
+	d := s.durable
+	if d == nil {
+		return
+	}
+	n := 0
+	for n < len(d.held) && d.held[n].group != 0 && d.held[n].group <= d.safe {
+		s.say(d.held[n].bytes)
+		n++
+	}
+	d.held = slices.Delete(d.held, 0, n)
+	if len(d.held) == 0 {
+		d.held, d.gated = nil, false
+	}
+}
+
+// say adds bytes to what goes to the Client.
+func (s *Session) say(b []byte) {
+	if s.packets == nil {
+		s.packets = s.env.Buffers.Get()
+	}
+	s.packets.B = append(s.packets.B, b...)
+	if len(s.packets.B) >= flushAt {
+		s.flush()
+	}
+}
+
+// guard takes from out what must not be written yet.
+func (s *Session) guard(out *core.Output) {
+	d := s.durable
+	if d == nil {
+		return
+	}
+	if out.Gate {
+		d.gated = true
+	}
+	var fresh []byte // what the core wrote now and is not to go out
+	own := 0
+	if s.packets != nil {
+		own = len(s.packets.B)
+	}
+	if d.gated {
+		fresh = append(append([]byte(nil), out.Packets[own:]...), out.Held...)
+		out.Packets = out.Packets[:own]
+	} else if len(out.Held) > 0 {
+		fresh = append([]byte(nil), out.Held...)
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	h := held{bytes: fresh, taken: s.core.Taken()}
+	if !s.core.Dirty() { // it tells of nothing new
+		h.group = max(d.last, 1)
+		if n := len(d.held); n == 0 && d.last <= d.safe {
+			out.Packets = append(out.Packets, fresh...)
+			d.gated = false
+			return
+		}
+	}
+	if n := len(d.held); n > 0 && d.held[n-1].taken == h.taken && d.held[n-1].group == h.group {
+		d.held[n-1].bytes = append(d.held[n-1].bytes, fresh...)
+		return
+	}
+	d.held = append(d.held, h)
+}
+
+// note tells the journal that there is something to write.
+func (s *Session) note() {
+	d := s.durable
+	if d == nil || !s.core.Dirty() {
+		return
+	}
+	urgent := len(d.held) > 0 && d.held[len(d.held)-1].group == 0 || s.ended
+	if taken := s.core.Taken(); taken > d.taken {
+		urgent = s.env.Durability.Wrote(int(taken-d.taken)) || urgent
+		d.taken = taken
+	}
+	if d.dirty && (d.urgent || !urgent) {
+		return
+	}
+	d.dirty, d.urgent = true, urgent
+	s.env.Root.Send(s.env.Tables.Journal, &message.Dirty{Source: s.self(), Urgent: urgent})
+}
+
+// collect gives the journal what the Session has to write.
+func (s *Session) collect(m *message.Collect) {
+	staged := &message.Staged{Group: m.Group, Source: s.self()}
+	defer func() { s.env.Root.Send(m.Journal, staged) }() // also when it fails
+	d := s.durable
+	if d == nil {
+		return
+	}
+	d.dirty, d.urgent = false, false
+	// A Will that was published is not forgotten before its receivers have it.
+	quiet := s.uncommitted.wills(m.Group) ||
+		s.changes.lined() > 0 && slices.ContainsFunc(s.changes.line, func(st step) bool { return st.wills })
+	routed := func(r *packet.Run) bool { return s.uncommitted.has(r, m.Group) }
+	changes := s.core.Collect(m.Group, func(t any) bool { return t == nil || t.(*message.Ticket).In(m.Group) }, routed, s.env.Durability.Number, quiet)
+	staged.Batch = stage(d.number, &changes, staged)
+	d.last = m.Group
+	for i := range d.held {
+		if h := &d.held[i]; h.group == 0 && !quiet && h.taken <= s.core.Collected() {
+			h.group = m.Group
+		} else if h.group == 0 {
+			break
+		}
+	}
+	staged.Wants = true
+	s.note()
+}
+
+// stage makes the changes of a Session those of a store.
+func stage(number uint64, c *core.Changes, staged *message.Staged) *persistence.Batch {
+	b := new(persistence.Batch)
+	if c.Ended {
+		b.Put(persistence.PartEnded.Key(number), nil)
+		b.Delete(persistence.PartSession.Key(number))
+		staged.Ended = append(staged.Ended, number)
+		return b
+	}
+	if c.Record != nil {
+		b.Put(persistence.PartSession.Key(number), persistence.AppendRecord(nil, c.Record))
+	}
+	for _, f := range c.Filters {
+		key := persistence.SubscriptionKey(number, f.Filter)
+		if f.Subscription == nil {
+			b.Delete(key)
+		} else {
+			b.Put(key, persistence.AppendSubscription(nil, f.Subscription))
+		}
+	}
+	for i := range c.Pages {
+		p := &c.Pages[i]
+		b.Put(persistence.PartPage.Key(number, p.First), persistence.AppendPage(nil, p.Page, func(r *packet.Run) uint64 { return r.Body.ID(nil) }))
+		for i, id := range p.Bodies {
+			staged.Bodies = append(staged.Bodies, message.Body{ID: id, Run: p.Runs[i], Count: 1})
+		}
+	}
+	for _, g := range c.Gone {
+		b.Delete(persistence.PartPage.Key(number, g.First))
+		for _, id := range g.Bodies {
+			staged.Bodies = append(staged.Bodies, message.Body{ID: id, Count: -1})
+		}
+	}
+	if c.Head != nil {
+		b.Put(persistence.PartHead.Key(number), persistence.AppendHead(nil, c.Head))
+	}
+	return b
+}
+
+// load asks for pages.
+func (s *Session) load(l *core.Load) {
+	self, root := s.self(), s.env.Root
+	s.env.Durability.Load(s.durable.number, l.From, func(m *message.Loaded) { root.Send(self, m) })
+}
+
+// loaded takes pages that were asked for.
+func (s *Session) loaded(m *message.Loaded) {
+	s.core.Loaded(m.Pages, m.Last, s.env.Loop.Now(), s.begin())
+	s.apply()
+}
+
+// unhold forgets what a Client was to be told that is gone.
+func (s *Session) unhold() {
+	if d := s.durable; d != nil {
+		d.held, d.gated = nil, false
+	}
+}
+
+// written tells whether the store has all of the Session, which may then be forgotten.
+func (s *Session) written() bool {
+	d := s.durable
+	return d == nil || !s.core.Dirty() && d.last <= d.safe
+}
