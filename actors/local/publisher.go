@@ -23,8 +23,8 @@ type Publisher struct {
 
 	publisher routing.Publisher
 	waiting   []reply
-	committed uint64 // the last group
-	current   chan<- packet.ReasonCode   // of the message that is being routed
+	committed uint64                   // the last group
+	current   chan<- packet.ReasonCode // of the message that is being routed
 	codes     []packet.ReasonCode
 	timer     *eventloop.Timer
 }
