@@ -1,9 +1,11 @@
 package persistence
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/troupemq/troupe/protocol/packet"
@@ -31,7 +33,6 @@ type Bodies struct {
 	unused uint64 // from here on no body was in the store when it was opened
 	known  uint64 // no body behind this one was ever settled
 	next   uint64 // what known becomes
-	net    []Change
 	value  []byte
 }
 
@@ -51,10 +52,9 @@ func (b *Bodies) Unused(from uint64) { b.unused = from }
 // Errors: what the store returns, [ErrCorrupt], or that a body is missing that
 // is referred to for the first time, which is a mistake of the caller.
 func (b *Bodies) Settle(changes []Change, batch *Batch) error {
-	b.net = netted(b.net[:0], changes)
-	defer func() { clear(b.net) }()
-	counts := make([]uint64, len(b.net))
-	for i, c := range b.net {
+	net := netted(changes)
+	counts := make([]uint64, len(net))
+	for i, c := range net {
 		n, err := b.count(c.ID)
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (b *Bodies) Settle(changes []Change, batch *Batch) error {
 		}
 		counts[i] = n
 	}
-	for i, c := range b.net {
+	for i, c := range net {
 		before, after := counts[i], uint64(max(0, int64(counts[i])+int64(c.Count)))
 		switch {
 		case before == after: // also: never written, and not needed any more
@@ -85,19 +85,11 @@ func (b *Bodies) Settle(changes []Change, batch *Batch) error {
 }
 
 // netted sums the changes up by body, in the order of their numbers.
-func netted(dst, changes []Change) []Change {
-	dst = append(dst, changes...)
-	slices.SortStableFunc(dst, func(a, b Change) int {
-		switch {
-		case a.ID < b.ID:
-			return -1
-		case a.ID > b.ID:
-			return 1
-		}
-		return 0
-	})
-	net := dst[:0]
-	for _, c := range dst {
+func netted(changes []Change) []Change {
+	all := slices.Clone(changes)
+	slices.SortFunc(all, func(a, b Change) int { return cmp.Compare(a.ID, b.ID) })
+	net := all[:0]
+	for _, c := range all {
 		if n := len(net); n > 0 && net[n-1].ID == c.ID {
 			net[n-1].Count += c.Count
 			if net[n-1].Run == nil {
@@ -165,7 +157,7 @@ func appendCount(dst []byte, n uint64) []byte { return binary.AppendUvarint(appe
 
 func decodeCount(b []byte) (uint64, error) {
 	in := open("a body count", b)
-	n := in.uint64("its number")
+	n := in.uint("its number", math.MaxInt32)
 	if err := in.close(); err != nil {
 		return 0, err
 	}

@@ -107,7 +107,7 @@ func readRun(in *reader, r *packet.Run, at int64) {
 // setFrames gives a Run that readRun made its frames, which pin slab bytes. It
 // returns false if they are not what a Run has.
 func setFrames(r *packet.Run, frames []byte, slab int) bool {
-	if len(frames) == 0 || len(frames) > math.MaxUint32 {
+	if len(frames) == 0 || int64(len(frames)) > math.MaxUint32 {
 		return false
 	}
 	for at := 0; at < len(frames); r.Count++ {

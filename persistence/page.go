@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"math"
 	"slices"
 
 	"github.com/troupemq/troupe/protocol/packet"
@@ -23,35 +22,35 @@ type pageHead struct {
 	bodies []uint64 // that it refers to, in their order
 }
 
-// entryMin is the number of bytes that an entry takes at least.
-const entryMin = 7
+const (
+	entryMin    = 7       // bytes that an entry takes at least
+	pageSizeMax = 1 << 50 // bytes, so that sums of sizes stay sound
+)
 
 // AppendPage adds the value of a [PartPage] key to dst. Frames of a Run that has
 // a Body are written as a reference, to the number that body gives for it; it is
 // asked once for each entry. Entries are in the order of Seq and do not overlap.
 func AppendPage(dst []byte, p session.Page, body func(*packet.Run) uint64) []byte {
-	var idRoom, tableRoom [64]uint64
-	var termsRoom [8]*session.Terms
-	ids, terms, head := idRoom[:0], termsTable(termsRoom[:0]), pageHead{}
+	var room [64]entryNote
+	notes, terms := room[:0], termsTable(nil)
+	head := pageHead{}
 	for i := range p {
 		e := &p[i]
-		head.size += int64(e.End) - int64(e.Offset)
-		terms.place(e.Terms)
+		note := entryNote{terms: terms.place(e.Terms)}
 		if e.Run.Body != nil {
-			ids = append(ids, body(e.Run))
+			note.body = body(e.Run)
+			head.bodies = append(head.bodies, note.body)
 		}
+		notes = append(notes, note)
+		head.size += int64(e.End) - int64(e.Offset)
 	}
-	head.bodies = append(tableRoom[:0], ids...)
 	slices.Sort(head.bodies)
 	head.bodies = slices.Compact(head.bodies)
 	if n := len(p); n > 0 {
 		head.first, head.end = p[0].Seq, p[n-1].Seq+uint64(p[n-1].Count)
 	}
 	dst = appendPageHead(dst, &head)
-	dst = binary.AppendUvarint(dst, uint64(len(terms)))
-	for _, t := range terms {
-		dst = appendTerms(dst, t)
-	}
+	dst = terms.append(dst)
 	dst = binary.AppendUvarint(dst, uint64(len(p)))
 	seq, at := head.first, int64(0)
 	for i := range p {
@@ -59,15 +58,14 @@ func AppendPage(dst []byte, p session.Page, body func(*packet.Run) uint64) []byt
 		dst = binary.AppendUvarint(dst, e.Seq-seq)
 		dst = binary.AppendUvarint(dst, uint64(e.Count))
 		dst = binary.AppendVarint(dst, e.At-at)
-		dst = binary.AppendUvarint(dst, uint64(terms.place(e.Terms)))
+		dst = binary.AppendUvarint(dst, uint64(notes[i].terms))
 		seq, at = e.Seq+uint64(e.Count), e.At
 		if e.Run.Body == nil {
 			dst = binary.AppendUvarint(append(dst, 0), uint64(e.End-e.Offset))
 			dst = appendRun(dst, e.Run, e.At)
 			continue
 		}
-		place, _ := slices.BinarySearch(head.bodies, ids[0])
-		ids = ids[1:]
+		place, _ := slices.BinarySearch(head.bodies, notes[i].body)
 		dst = binary.AppendUvarint(dst, uint64(place)+1)
 		dst = binary.AppendUvarint(dst, uint64(e.Offset))
 		dst = binary.AppendUvarint(dst, uint64(e.End-e.Offset))
@@ -78,6 +76,12 @@ func AppendPage(dst []byte, p session.Page, body func(*packet.Run) uint64) []byt
 		}
 	}
 	return dst
+}
+
+// entryNote is what AppendPage finds out about an entry before it writes the first.
+type entryNote struct {
+	terms int // their place in the table
+	body  uint64
 }
 
 func appendPageHead(dst []byte, h *pageHead) []byte {
@@ -99,7 +103,7 @@ func readPageHead(b []byte) (reader, pageHead) {
 	if h.end = h.first + in.uint64("its last number"); h.end < h.first {
 		in.fail("has a last number beyond all numbers")
 	}
-	h.size = int64(in.uint("the size of its frames", math.MaxInt64))
+	h.size = int64(in.uint("the size of its frames", pageSizeMax))
 	if n := in.count("the bodies that it refers to", 1); n > 0 {
 		h.bodies = make([]uint64, n)
 	}
@@ -137,16 +141,13 @@ func DecodePage(b []byte, body func(id uint64) (*packet.Run, error)) (session.Pa
 // needs a body that is errAbsent is left out, and lost tells its messages.
 func decodePage(b []byte, body func(id uint64) (*packet.Run, error), view bool) (page session.Page, lost int, err error) {
 	in, h := readPageHead(b)
-	terms := make([]*session.Terms, in.count("its terms", 1))
-	for i := range terms {
-		terms[i] = readTerms(&in)
-	}
+	terms := readTermsTable(&in)
 	n := in.count("its entries", entryMin)
 	if in.err != nil {
 		return nil, 0, in.err
 	}
 	d := pageDecoder{reader: &in, head: &h, terms: terms, page: make(session.Page, 0, n), seq: h.first}
-	for range n {
+	for i := 0; i < n && in.err == nil; i++ {
 		d.entry()
 	}
 	if in.err == nil && (d.seq != h.end || d.size != h.size) {
@@ -212,6 +213,9 @@ func (d *pageDecoder) entry() {
 		offset, size := d.uint32("the offset of an entry"), d.uint32("the size of an entry")
 		if e.Offset, e.End = offset, offset+size; e.End < offset {
 			d.fail("has an entry that ends beyond all frames")
+		}
+		if d.places == nil {
+			d.places = make([]int, 0, cap(d.page)-len(d.page))
 		}
 		d.places = append(d.places, int(kind-1))
 	}

@@ -72,7 +72,7 @@ func readTerms(in *reader) *session.Terms {
 type termsTable []*session.Terms
 
 // termsCompared bounds the search: a page with more different Terms than that
-// has some of them twice.
+// may have some of them twice.
 const termsCompared = 32
 
 // place gives the place of t in the table, which it enters if need be.
@@ -93,4 +93,20 @@ func (all *termsTable) place(t *session.Terms) int {
 	}
 	*all = append(table, t)
 	return len(table)
+}
+
+func (all termsTable) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(all)))
+	for _, t := range all {
+		dst = appendTerms(dst, t)
+	}
+	return dst
+}
+
+func readTermsTable(in *reader) termsTable {
+	all := make(termsTable, in.count("its terms", 1))
+	for i := range all {
+		all[i] = readTerms(in)
+	}
+	return all
 }
