@@ -74,7 +74,7 @@ func (b *Bodies) Settle(changes []Change, batch *Batch) error {
 			batch.Delete(PartCount.Key(c.ID))
 		default:
 			if before == 0 {
-				batch.Put(PartBody.Key(c.ID), AppendBody(nil, c.Run))
+				batch.Put(PartBody.Key(c.ID), AppendBody(make([]byte, 0, len(c.Run.Frames)+16), c.Run))
 			}
 			batch.Put(PartCount.Key(c.ID), appendCount(nil, after))
 		}

@@ -166,3 +166,28 @@ func TestCountsThatAreNotRememberedAreRead(t *testing.T) {
 	require.Zero(t, keysOf(t, store, persistence.PartBody))
 	require.Zero(t, keysOf(t, store, persistence.PartCount))
 }
+
+// A thousand bodies that are new, and then dropped, in two groups.
+func BenchmarkSettle(b *testing.B) {
+	const n = 1000
+	bodies := persistence.NewBodies(memory.New())
+	bodies.Unused(1)
+	run := packet.NewRun(&packet.Publish{Topic: []byte("devices/1/state"), QoS: packet.QoS1, Payload: make([]byte, 100)}, packet.V311)
+	made, dropped := make([]persistence.Change, n), make([]persistence.Change, n)
+	next := uint64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range n {
+			next++
+			made[i] = persistence.Change{ID: next, Run: run, Count: 2}
+			dropped[i] = persistence.Change{ID: next, Count: -2}
+		}
+		for _, changes := range [][]persistence.Change{made, dropped} {
+			var batch persistence.Batch
+			if err := bodies.Settle(changes, &batch); err != nil {
+				b.Fatal(err)
+			}
+			bodies.Applied()
+		}
+	}
+}

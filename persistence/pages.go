@@ -15,26 +15,32 @@ type LoadedPage struct {
 	Size   int          // of its frames in bytes, those of shared bodies too
 	Page   session.Page // without what is Lost
 	Bodies []uint64     // that it refers to, each once
-	Lost   int          // messages whose body the store does not have
+	Lost   int          // messages whose body is damaged or not there
+	Damage error        // wraps ErrCorrupt: something of the page could not be read; if it is the page itself, Page is empty
 }
 
 // LoadPages reads pages of a session, in their order, from the one on that holds
 // a frame of number from or above: of most bytes of frames, but at least one
-// page. last tells that there are none behind them. After an error pages has
-// those that stand before the damage.
+// page. last tells that there are none behind them.
 //
-// A page that was removed during the call may come with messages Lost; none of
-// them is needed any more.
+// A page that is damaged comes as such, so that those behind it are not lost with
+// it. A page that was removed during the call may come with messages Lost; none
+// of them is needed any more.
 //
-// Errors: what the store returns, and [ErrCorrupt].
+// An error is one of the store. pages has then what stands before it, and last is
+// false: there may be more, and the rest may be asked for again.
 func LoadPages(store Store, sid, from uint64, most int) (pages []LoadedPage, last bool, err error) {
 	values, last, scanned := scanPages(store, sid, from, most)
-	bodies := make(map[uint64]*packet.Run) // each frame is on one page, so this stays about as small as most
+	bodies := bodyReader{store: store, read: make(map[uint64]*packet.Run)}
 	for _, v := range values {
+		bodies.damage = nil
 		p := LoadedPage{First: v.first, Size: int(v.head.size), Bodies: v.head.bodies}
-		p.Page, p.Lost, err = decodePage(v.value, func(id uint64) (*packet.Run, error) { return readBody(store, bodies, id) }, true)
-		if err != nil {
-			return pages, false, ofPage(sid, v.first, err)
+		p.Page, p.Lost, err = decodePage(v.value, bodies.body, true)
+		if bodies.failed != nil {
+			return pages, false, ofPage(sid, v.first, bodies.failed)
+		}
+		if err = errors.Join(err, bodies.damage); err != nil {
+			p.Damage = ofPage(sid, v.first, err)
 		}
 		pages = append(pages, p)
 	}
@@ -44,57 +50,66 @@ func LoadPages(store Store, sid, from uint64, most int) (pages []LoadedPage, las
 // pageValue is a page that was not decoded yet.
 type pageValue struct {
 	first uint64
-	head  pageHead
+	head  pageHead // empty if it is damaged
 	value []byte
 }
 
 // scanPages copies the values of the pages that LoadPages is asked for.
 func scanPages(store Store, sid, from uint64, most int) (values []pageValue, last bool, err error) {
-	last = true
-	size := int64(0)
-	scanned := store.Scan(PartPage.Key(sid), nil, func(key, value []byte) bool {
+	size, full := int64(0), false
+	err = store.Scan(PartPage.Key(sid), nil, func(key, value []byte) bool {
 		in, head := readPageHead(value)
-		if in.err != nil {
-			err = ofPage(sid, Number(key, 1), in.err)
-			return false
-		}
-		if head.end <= from {
+		switch {
+		case in.err != nil:
+			head = pageHead{size: int64(len(value))}
+		case head.end <= from:
 			return true
 		}
-		if size += head.size; len(values) > 0 && size > int64(most) {
-			last = false
+		size += head.size
+		if full = len(values) > 0 && size > int64(most); full {
 			return false
 		}
 		values = append(values, pageValue{Number(key, 1), head, bytes.Clone(value)})
 		return true
 	})
-	if err == nil {
-		err = scanned
-	}
-	return values, last && err == nil, err
+	return values, !full && err == nil, err
 }
 
-// readBody reads a body that may have been read before.
-func readBody(store Store, read map[uint64]*packet.Run, id uint64) (*packet.Run, error) {
-	if run, ok := read[id]; ok {
+// bodyReader reads bodies, each once.
+type bodyReader struct {
+	store  Store
+	read   map[uint64]*packet.Run // each message is on one page, so this stays about as small as these are
+	damage error                  // of the bodies that were asked for
+	failed error                  // the store did
+}
+
+// body gives a body. Its error is errAbsent, or failed.
+func (r *bodyReader) body(id uint64) (*packet.Run, error) {
+	if run, ok := r.read[id]; ok {
 		return run, nil
 	}
-	value, err := store.Get(nil, PartBody.Key(id))
-	if errors.Is(err, ErrNotFound) {
-		return nil, errAbsent
+	value, err := r.store.Get(nil, PartBody.Key(id))
+	var run *packet.Run
+	if err == nil {
+		run, err = decodeBody(id, value)
 	}
-	if err != nil {
-		return nil, err
+	switch {
+	case err == nil:
+		r.read[id] = run
+		return run, nil
+	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrCorrupt):
+		r.damage = errors.Join(r.damage, ofBody(id, err))
+	default:
+		r.failed = ofBody(id, err)
+		return nil, r.failed
 	}
-	run, err := decodeBody(id, value)
-	if err != nil {
-		return nil, fmt.Errorf("body %d: %w", id, err)
-	}
-	read[id] = run
-	return run, nil
+	return nil, errAbsent
 }
 
-// ofPage says which page is damaged.
+// ofPage says with which page something is wrong.
 func ofPage(sid, first uint64, err error) error {
 	return fmt.Errorf("session %d, page %d: %w", sid, first, err)
 }
+
+func ofBody(id uint64, err error) error { return fmt.Errorf("body %d: %w", id, err) }

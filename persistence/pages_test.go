@@ -87,6 +87,7 @@ func TestPagesAreLoadedFromWhereTheyAreNeeded(t *testing.T) {
 				require.Equal(t, size(p), got[i].Size)
 				require.Equal(t, bodiesOf(p), got[i].Bodies)
 				require.Equal(t, lost, got[i].Lost)
+				require.NoError(t, got[i].Damage)
 				requirePage(t, there, got[i].Page)
 			}
 			if last {
@@ -97,48 +98,80 @@ func TestPagesAreLoadedFromWhereTheyAreNeeded(t *testing.T) {
 	})
 }
 
-// Damage is told with its place, and what stands before it is not lost.
-func TestPagesBeforeDamageAreLoaded(t *testing.T) {
-	run := packet.NewRun(&packet.Publish{Topic: []byte("a"), QoS: packet.QoS1}, packet.V311)
-	page := func(seq uint64) session.Page {
-		return session.Page{{Run: run, Terms: &session.Terms{}, Seq: seq, End: uint32(len(run.Frames)), Count: 1}}
-	}
-	sound := func() *memory.Store {
-		store := memory.New()
-		var batch persistence.Batch
-		putPages(&batch, 7, []session.Page{page(1), page(2), page(3)})
-		require.NoError(t, store.Apply(&batch))
-		return store
-	}
-	value := persistence.AppendPage(nil, page(2), numberOf)
-	for _, damaged := range [][]byte{{1}, value[:len(value)-1]} { // in its head, in its frames
-		store := sound()
-		var batch persistence.Batch
-		batch.Put(persistence.PartPage.Key(7, 2), damaged)
-		require.NoError(t, store.Apply(&batch))
-		got, last, err := persistence.LoadPages(store, 7, 0, 1<<20)
-		require.ErrorIs(t, err, persistence.ErrCorrupt)
-		require.ErrorContains(t, err, "session 7, page 2")
-		require.False(t, last)
-		require.Len(t, got, 1)
-	}
+// pageOf is a page of one message.
+func pageOf(seq uint64, run *packet.Run) session.Page {
+	return session.Page{{Run: run, Terms: &session.Terms{QoS: packet.QoS1}, Seq: seq, End: uint32(len(run.Frames)), Count: 1}}
+}
 
-	known := packet.NewRun(&packet.Publish{Topic: []byte("a"), QoS: packet.QoS1}, packet.V311)
+// Damage is told with its place, and what stands around it is not lost.
+func TestPagesAroundDamageAreLoaded(t *testing.T) {
+	own, known := messageOf(1), messageOf(2)
 	known.Body = packet.Known(5)
-	store := sound()
-	var batch persistence.Batch
-	putPages(&batch, 7, []session.Page{{{Run: known, Terms: &session.Terms{}, Seq: 4, End: uint32(len(known.Frames)), Count: 1}}})
-	batch.Put(persistence.PartBody.Key(5), []byte{1, 4, 0x32})
-	require.NoError(t, store.Apply(&batch))
-	got, _, err := persistence.LoadPages(store, 7, 0, 1<<20)
-	require.ErrorIs(t, err, persistence.ErrCorrupt)
-	require.ErrorContains(t, err, "body 5")
-	require.Len(t, got, 3)
+	for name, damage := range map[string]struct {
+		key, value []byte
+		page       uint64
+		lost       int
+		text       string
+	}{
+		"head":   {persistence.PartPage.Key(7, 2), []byte{1}, 2, 0, "session 7, page 2"},
+		"frames": {persistence.PartPage.Key(7, 2), persistence.AppendPage(nil, pageOf(2, own), numberOf)[:20], 2, 0, "session 7, page 2"},
+		"body":   {persistence.PartBody.Key(5), []byte{1, 4, 0x32}, 3, 1, "session 7, page 3: body 5"},
+		"other":  {persistence.PartBody.Key(5), persistence.AppendBody(nil, messageOf(3)), 3, 0, "body 5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := memory.New()
+			var batch persistence.Batch
+			putPages(&batch, 7, []session.Page{pageOf(1, own), pageOf(2, own), pageOf(3, known), pageOf(4, own)})
+			batch.Put(persistence.PartBody.Key(5), persistence.AppendBody(nil, known))
+			batch.Put(damage.key, damage.value)
+			require.NoError(t, store.Apply(&batch))
+			pages, last, err := persistence.LoadPages(store, 7, 2, 1<<20)
+			require.NoError(t, err)
+			require.True(t, last)
+			require.Len(t, pages, 3)
+			for _, p := range pages {
+				if p.First != damage.page {
+					require.NoError(t, p.Damage)
+					require.Len(t, p.Page, 1)
+					continue
+				}
+				require.ErrorIs(t, p.Damage, persistence.ErrCorrupt)
+				require.ErrorContains(t, p.Damage, damage.text)
+				require.Equal(t, damage.lost, p.Lost)
+				require.Empty(t, p.Page)
+			}
+		})
+	}
+}
 
-	got, _, err = persistence.LoadPages(&breakable{Store: store, broken: true}, 7, 0, 1<<20)
+// A store that fails takes nothing away: the rest may be asked for again.
+func TestPagesOfAStoreThatFails(t *testing.T) {
+	known := messageOf(2)
+	known.Body = packet.Known(5)
+	store := &breakable{Store: memory.New(), broken: true}
+	var batch persistence.Batch
+	putPages(&batch, 7, []session.Page{pageOf(1, messageOf(1)), pageOf(2, known), pageOf(3, messageOf(1))})
+	batch.Put(persistence.PartBody.Key(5), persistence.AppendBody(nil, known))
+	require.NoError(t, store.Apply(&batch))
+	pages, last, err := persistence.LoadPages(store, 7, 0, 1<<20)
 	require.ErrorIs(t, err, errBroken)
-	require.Len(t, got, 3)
+	require.ErrorContains(t, err, "session 7, page 2: body 5")
+	require.Len(t, pages, 1)
+	require.False(t, last)
+
+	store.broken = false
+	pages, last, err = persistence.LoadPages(store, 7, 2, 1<<20)
+	require.NoError(t, err)
+	require.Len(t, pages, 2)
+	require.True(t, last)
+
 	require.NoError(t, store.Close())
-	_, _, err = persistence.LoadPages(store, 7, 0, 1<<20)
+	_, last, err = persistence.LoadPages(store, 7, 0, 1<<20)
 	require.ErrorIs(t, err, persistence.ErrClosed)
+	require.False(t, last)
+}
+
+// messageOf is a message of a size of its own for each number.
+func messageOf(n int) *packet.Run {
+	return packet.NewRun(&packet.Publish{Topic: []byte("a"), QoS: packet.QoS1, Payload: make([]byte, 10*n)}, packet.V311)
 }
