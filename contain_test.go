@@ -7,7 +7,7 @@ import (
 )
 
 func TestAPanicOfTheProgramsFunctionCostsOneMessage(t *testing.T) {
-	logged := newJournal()
+	logged := newDiary()
 	b := start(t, logged.option())
 	ctx := within(t)
 	got := make(chan string, 2)

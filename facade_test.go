@@ -328,7 +328,7 @@ func TestCloseOfASubscription(t *testing.T) {
 }
 
 func TestFunctionThatBlocks(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := startWith(t, func(c *configs.Config) { c.Session.Queue.MaxMessages = 100 }, j.option())
 	first, goOn := make(chan struct{}), make(chan struct{})
 	var blocked []string

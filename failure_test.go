@@ -40,7 +40,7 @@ func (s bystanders) talk() {
 func nilRun() *message.Deliver { return &message.Deliver{Runs: []*packet.Run{nil}} }
 
 func TestConnectionFailsAlone(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	before := connections(t, b)
@@ -63,7 +63,7 @@ func TestConnectionFailsAlone(t *testing.T) {
 }
 
 func TestConnectionFailsAsItStarts(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	supervisor := children(t, b, b.tree.listeners[0])[0]
@@ -84,7 +84,7 @@ type nameless struct{ net.Conn }
 func (nameless) RemoteAddr() net.Addr { panic("nobody") }
 
 func TestSessionFailsWithItsClientAttached(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	victim := connect(t, b, "victim")
@@ -159,7 +159,7 @@ func TestSessionFailsWithItsClientAttached(t *testing.T) {
 }
 
 func TestSessionFailsWithoutAClient(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	victim := connect(t, b, "victim")
@@ -183,7 +183,7 @@ func TestSessionFailsWithoutAClient(t *testing.T) {
 // Retained messages that a Client was promised by its SUBACK come after the
 // failure, and later subscriptions get theirs.
 func TestSessionFailsInTheMiddleOfAReplay(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	const n = 300
 	for i := range n {
@@ -218,7 +218,7 @@ func TestSessionFailsInTheMiddleOfAReplay(t *testing.T) {
 
 // A connection of before the failure may close at any time after it.
 func TestNothingOfBeforeAFailureReachesTheNextConnection(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	victim := connect(t, b, "victim")
 	session := sessionOf(t, b, "victim")
@@ -235,7 +235,7 @@ func TestNothingOfBeforeAFailureReachesTheNextConnection(t *testing.T) {
 }
 
 func TestSessionThatFailsTooOftenEndsAlone(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	victim := connect(t, b, "victim")
@@ -272,7 +272,7 @@ func TestSessionThatFailsTooOftenEndsAlone(t *testing.T) {
 }
 
 func TestRegistryFails(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	victim := connect(t, b, "victim")
@@ -293,7 +293,7 @@ func TestRegistryFails(t *testing.T) {
 }
 
 func TestShardFailsWhileSubacksAreOwed(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	victim := connect(t, b, "victim")
@@ -316,7 +316,7 @@ func TestShardFailsWhileSubacksAreOwed(t *testing.T) {
 }
 
 func TestShardFailsWithChangesItHadTaken(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	victim := connect(t, b, "victim")
 	other := connect(t, b, "other")
@@ -347,7 +347,7 @@ func TestShardFailsWithChangesItHadTaken(t *testing.T) {
 }
 
 func TestShardThatFailsTooOftenEndsTheInstance(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	c := connect(t, b, "c")
 	for range 11 {
@@ -367,7 +367,7 @@ func TestShardThatFailsTooOftenEndsTheInstance(t *testing.T) {
 }
 
 func TestRetainedKeeperFails(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	keeper := b.tree.tables.RetainedShard([]byte("a"))
@@ -392,7 +392,7 @@ func TestRetainedKeeperFails(t *testing.T) {
 }
 
 func TestPublisherOfTheProgramFails(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	to := connect(t, b, "receiver")
@@ -408,7 +408,7 @@ func TestPublisherOfTheProgramFails(t *testing.T) {
 }
 
 func TestSubscriberOfTheProgramFails(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	require.NoError(t, b.Publish(within(t), Message{Topic: "a", Payload: []byte("retained"), Retain: true}))
@@ -451,7 +451,7 @@ func subscriberOf(t testing.TB, b *Broker) *actor.PID {
 
 // A Subscribe of the program is owed its confirmation like a Client its SUBACK.
 func TestShardFailsWhileTheProgramSubscribes(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	shard := b.tree.tables.Shards[b.tree.tables.Shard("a")]
 	held := park(t, b, shard)
@@ -473,7 +473,7 @@ func TestShardFailsWhileTheProgramSubscribes(t *testing.T) {
 }
 
 func TestListenerFails(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	for n := range 12 {
@@ -486,7 +486,7 @@ func TestListenerFails(t *testing.T) {
 }
 
 func TestSupervisorOfConnectionsFails(t *testing.T) {
-	j := newJournal()
+	j := newDiary()
 	b := start(t, j.option())
 	others := stand(t, b)
 	for n, supervisor := range children(t, b, b.tree.listeners[0]) {

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/actors/connection"
+	"github.com/troupemq/troupe/actors/journal"
 	"github.com/troupemq/troupe/actors/listener"
 	"github.com/troupemq/troupe/actors/local"
 	"github.com/troupemq/troupe/actors/registry"
@@ -22,14 +23,42 @@ import (
 	core "github.com/troupemq/troupe/protocol/session"
 )
 
+// growJournal spawns who commits, if there is a store.
+func (t *tree) growJournal(ctx actor.Context) {
+	s := t.storage
+	if s == nil {
+		return
+	}
+	options := journal.Options{
+		Store: s.store, Sync: s.config.Durability == configs.DurabilityDisk, Ended: s.ended,
+		Counters: t.counters, Log: t.broker.log, Spawn: s.working.Go,
+		Failed: func(err error) {
+			t.tables.ReadOnly.Store(true)
+			if s.config.Persistence.OnError == configs.OnErrorStop {
+				t.end(system.Failure{Path: "instance/journal", Kind: "journal", Reason: err})
+			}
+		},
+	}
+	if !s.waits() {
+		options.Interval = s.config.Persistence.FlushInterval.Std().Milliseconds()
+	}
+	t.journal = t.system.Kind("journal", stop).SpawnChild(ctx, t.loops[0], "journal", func(*system.Mailbox) actor.Actor {
+		return journal.New(options, t.loops[0])
+	})
+	t.tables.Journal = t.journal
+}
+
 func (t *tree) growRetained(ctx actor.Context) {
-	c := t.broker.config.Retained
-	limits := retained.Limits{Messages: int64(c.MaxMessages), Bytes: int64(c.MaxBytes)}
+	limits := t.retainedLimits()
+	var disk retained.Disk
+	if t.storage != nil {
+		disk = retained.Disk{Journal: t.journal, Read: t.storage.reader.Read}
+	}
 	kind := t.system.Kind("keeper", stop)
 	for i := range t.tables.Retained {
-		store, loop := retained.NewStore(), t.loop(i)
+		store, loop := t.retained[i], t.loop(i)
 		t.tables.Retained[i] = kind.SpawnChild(ctx, loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
-			return retained.New(store, loop, limits, retained.Disk{}, t.counters, t.broker.log)
+			return retained.New(store, loop, limits, disk, t.counters, t.broker.log)
 		})
 	}
 }
@@ -49,29 +78,29 @@ func (t *tree) told() []*actor.PID {
 }
 
 func (t *tree) growSessions(ctx actor.Context) {
-	limits, buffers := t.broker.limits(), new(session.Buffers)
 	registryKind := t.system.Kind("registry", restartAlone)
 	sessionKind := t.system.Kind("session", stop)
-	envs := make([]*session.Env, len(t.loops))
-	for i, loop := range t.loops {
-		envs[i] = &session.Env{
-			Root: t.system.Root(), Loop: loop, Tables: t.tables, Clients: &t.clients, Limits: limits, Auth: t.broker.auth, AuthTimeout: t.broker.config.Limits.ConnectTimeout.Std(),
-			Counters: t.counters, Numbers: &t.numbers, Buffers: buffers, Log: t.broker.log,
-		}
-	}
 	for i := range t.clients.Registries {
-		env := envs[i%len(envs)]
-		spawn := func(ctx actor.Context, name, clientID string) *actor.PID {
-			state := session.NewState(env, clientID)
+		env := t.envs[i%len(t.envs)]
+		begin := func(ctx actor.Context, name string, state *session.State) *actor.PID {
 			return sessionKind.SpawnChild(ctx, env.Loop, name, func(m *system.Mailbox) actor.Actor {
 				return session.New(env, state, m)
 			})
 		}
+		spawn := func(ctx actor.Context, name, clientID string) *actor.PID {
+			return begin(ctx, name, session.NewState(env, clientID))
+		}
+		restored := make([]registry.Restored, len(t.restored[i]))
+		for j, state := range t.restored[i] {
+			restored[j] = registry.Restored{ClientID: state.ClientID(), Spawn: func(ctx actor.Context, name string) *actor.PID {
+				return begin(ctx, name, state)
+			}}
+		}
 		t.clients.Registries[i] = registryKind.SpawnChild(ctx, env.Loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
-			return registry.New(spawn)
+			return registry.New(spawn, restored)
 		})
 	}
-	t.release = buffers.Put
+	t.restored = nil
 }
 
 func (t *tree) growProgram(ctx actor.Context) {

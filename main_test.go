@@ -56,8 +56,8 @@ func startWith(t testing.TB, change func(*configs.Config), options ...Option) *B
 	return b
 }
 
-// journal is a logger that tests can wait on.
-type journal struct {
+// diary is a logger that tests can wait on.
+type diary struct {
 	zapcore.LevelEnabler
 	with    []zapcore.Field
 	mu      *sync.Mutex
@@ -70,28 +70,28 @@ type line struct {
 	fields  map[string]any
 }
 
-func newJournal() journal {
+func newDiary() diary {
 	mu := new(sync.Mutex)
-	return journal{zapcore.InfoLevel, nil, mu, sync.NewCond(mu), new([]line)}
+	return diary{zapcore.InfoLevel, nil, mu, sync.NewCond(mu), new([]line)}
 }
 
-func (j journal) option() Option { return WithLogger(zap.New(j)) }
+func (j diary) option() Option { return WithLogger(zap.New(j)) }
 
-func (j journal) Sync() error { return nil }
+func (j diary) Sync() error { return nil }
 
-func (j journal) With(fields []zapcore.Field) zapcore.Core {
+func (j diary) With(fields []zapcore.Field) zapcore.Core {
 	j.with = append(slices.Clip(j.with), fields...)
 	return j
 }
 
-func (j journal) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+func (j diary) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if j.Enabled(e.Level) {
 		return checked.AddCore(e, j)
 	}
 	return checked
 }
 
-func (j journal) Write(e zapcore.Entry, fields []zapcore.Field) error {
+func (j diary) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	encoded := zapcore.NewMapObjectEncoder()
 	for _, f := range append(slices.Clip(j.with), fields...) {
 		f.AddTo(encoded)
@@ -104,7 +104,7 @@ func (j journal) Write(e zapcore.Entry, fields []zapcore.Field) error {
 }
 
 // await waits for the n-th line with that message, and those fields as pairs.
-func (j journal) await(t testing.TB, n int, message string, pairs ...any) line {
+func (j diary) await(t testing.TB, n int, message string, pairs ...any) line {
 	t.Helper()
 	late := false
 	timer := time.AfterFunc(patience, func() {
@@ -137,7 +137,7 @@ func (j journal) await(t testing.TB, n int, message string, pairs ...any) line {
 }
 
 // count tells how many lines have that message.
-func (j journal) count(message string) (n int) {
+func (j diary) count(message string) (n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, e := range *j.entries {

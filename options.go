@@ -8,6 +8,7 @@ import (
 
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/auth"
+	"github.com/troupemq/troupe/persistence"
 	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/protocol/session"
 )
@@ -31,6 +32,13 @@ func WithName(name string) Option {
 // state ends with the Broker.
 func WithDataDir(dir string) Option {
 	return func(b *Broker) { b.config.DataDir = dir }
+}
+
+// WithStore keeps what is acknowledged in a store of the program's own, instead
+// of in a directory: in memory for tests, say. The program closes it after the Broker has ended.
+// One Store is for one Broker at a time.
+func WithStore(store persistence.Store) Option {
+	return func(b *Broker) { b.store = store }
 }
 
 // WithAddress listens for MQTT over TCP on host:port instead of the

@@ -134,8 +134,8 @@ func TestFloodOfQoS0(t *testing.T) {
 
 func TestFloodOfQoS1(t *testing.T) {
 	const n, bound, inflight = 5000, 500, 100
-	run := func(t *testing.T, overflow configs.Overflow) (b *Broker, j journal, codes map[packet.ReasonCode]int, numbers []string) {
-		j = newJournal()
+	run := func(t *testing.T, overflow configs.Overflow) (b *Broker, j diary, codes map[packet.ReasonCode]int, numbers []string) {
+		j = newDiary()
 		b = startWith(t, func(c *configs.Config) {
 			c.Session.Queue.MaxMessages = bound
 			c.Session.Queue.Overflow = overflow

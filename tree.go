@@ -8,7 +8,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/actors/retained"
 	"github.com/troupemq/troupe/actors/routing"
+	"github.com/troupemq/troupe/actors/session"
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/eventloop"
 	"github.com/troupemq/troupe/internal/telemetry"
@@ -17,7 +19,8 @@ import (
 // tree is the supervision tree of one running instance. On the right, what
 // becomes of an actor that fails:
 //
-//	instance ─┬─ retained ── retained × 4                   restart with what it kept
+//	instance ─┬─ journal                                    none: the instance ends
+//	          ├─ retained ── retained × 4                   restart with what it kept
 //	          ├─ router ──── shard × 9                      restart from the last snapshot
 //	          ├─ sessions ── registry × 8 per loop          resume: a restart would end all below
 //	          │                └─ session                   restart as after a lost connection
@@ -39,6 +42,10 @@ type tree struct {
 	clients  routing.Clients
 
 	// Set while the tree grows.
+	envs      []*session.Env     // by loop
+	restored  [][]*session.State // by registry, from the store
+	retained  []*retained.Store  // likewise
+	journal   *actor.PID
 	root      *actor.PID
 	program   *actor.PID
 	publisher *actor.PID
@@ -79,6 +86,7 @@ type ground struct {
 	attach      func(eventloop.Conn, eventloop.Loop, eventloop.Handler) (eventloop.Stream, error)
 	newClientID func() string  // for a Client that brings none
 	slabs       *message.Slabs // for what connections read in bulk
+	storage     *storage       // nil: nothing is kept
 }
 
 // plant begins to bring up the tree of b over its open listeners. Once grown is
@@ -88,11 +96,16 @@ func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 	t.system = system.New(system.Options{Log: b.log, Failed: t.count})
 	t.tables = routing.New(t.system.Root(), literalShards, retainedShards)
 	t.tables.Refusing = b.refusing()
+	t.tables.Waits = g.storage.waits()
 	t.clients.Registries = make([]*actor.PID, registriesALoop*len(t.loops))
+	if err := t.restore(); err != nil {
+		return nil, err
+	}
 
 	instance := t.system.Kind("instance", t.fatal())
 	top := &family{func(ctx actor.Context) {
 		t.root = ctx.Self()
+		t.growJournal(ctx)
 		t.family(ctx, "retained", t.restart(), t.growRetained)
 		t.family(ctx, "router", t.restart(), t.growRouter)
 		t.family(ctx, "sessions", resume, t.growSessions)

@@ -28,6 +28,7 @@ import (
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/persistence"
 )
 
 var (
@@ -42,17 +43,22 @@ var (
 // period is over.
 const goodbyeMost = 3 * time.Second
 
+// flushMost is how long the store has at the end to take what waits.
+const flushMost = 10 * time.Second
+
 // Broker is one instance. Its methods are safe for concurrent use.
 type Broker struct {
 	config configs.Config
 	log    *zap.Logger
 	auth   *auth.Authenticator
+	store  persistence.Store // handed in, or nil
 	handed []handedListener
 
 	mu    sync.Mutex
 	phase phase
 	tree  *tree // while running
 	loops *eventloop.Group
+	kept  *storage // nil: nothing is kept
 	addrs map[string]net.Addr
 
 	done  chan struct{} // closed when the instance has ended
@@ -114,24 +120,44 @@ func (b *Broker) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := b.grow(ctx, open); err != nil {
+		closeAll(open)
+		return err
+	}
+	b.phase = running
+	go b.watch(b.tree)
+	return nil
+}
+
+// grow brings up everything behind the listeners, or nothing.
+func (b *Broker) grow(ctx context.Context, open []handedListener) error {
+	kept, err := b.openStorage()
+	if err != nil {
+		return err
+	}
 	loops, err := eventloop.New(b.config.Limits.EventLoops, b.log)
 	if err != nil {
-		closeAll(open)
-		return fmt.Errorf("troupe: %w", err)
+		return errors.Join(fmt.Errorf("troupe: %w", err), kept.close())
 	}
-	b.loops, b.addrs = loops, make(map[string]net.Addr, len(open))
+	b.loops, b.kept, b.addrs = loops, kept, make(map[string]net.Addr, len(open))
 	for _, l := range open {
 		b.addrs[l.name] = l.listener.Addr()
 	}
-	b.tree, err = plant(b, ground{loops.Loops(), loops.Attach, newClientID, new(message.Slabs)}, open)
+	b.tree, err = plant(b, ground{loops.Loops(), loops.Attach, newClientID, new(message.Slabs), kept}, open)
 	if err != nil {
-		closeAll(open)
 		_ = loops.Close(ctx)
-		return fmt.Errorf("troupe: %w", err)
+		return errors.Join(fmt.Errorf("troupe: %w", err), kept.close())
 	}
 	<-b.tree.grown
-	b.phase = running
-	go b.watch(b.tree)
+	if kept == nil {
+		return nil
+	}
+	if err := kept.serve(b); err != nil { // from here on the tree has the listeners
+		b.tree.system.Root().Stop(b.tree.root)
+		<-b.tree.system.Ended(b.tree.root)
+		_ = loops.Close(ctx)
+		return errors.Join(fmt.Errorf("troupe: %w", err), kept.close())
+	}
 	return nil
 }
 
@@ -172,10 +198,11 @@ func (b *Broker) watch(t *tree) {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeMost)
 	defer cancel()
 	_ = b.loops.Close(ctx)
+	err := b.kept.close()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.phase = over
-	b.cause = t.cause()
+	b.cause = errors.Join(t.cause(), err)
 	close(b.done)
 }
 
@@ -197,6 +224,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	t.drain(ctx, b.config.Shutdown.GracePeriod.Std())
+	t.flush()
 	err := ctx.Err()
 	// Not bounded by ctx: the actors end within a turn of their loops.
 	t.system.Root().Stop(t.root)
@@ -264,6 +292,25 @@ func (t *tree) drain(ctx context.Context, grace time.Duration) {
 	if left > 0 && ctx.Err() == nil {
 		t.tell(&message.Shutdown{})
 		await(goodbyeMost)
+	}
+}
+
+// flush has the journal write everything. What cannot be written in time is
+// as after a failure of the process: nothing of it was acknowledged, unless
+// durability is memory.
+func (t *tree) flush() {
+	if t.journal == nil {
+		return
+	}
+	done := make(chan struct{})
+	t.system.Root().Send(t.journal, &message.Flush{Done: done})
+	timer := time.NewTimer(flushMost)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		t.broker.log.Warn("the store did not take everything before the end")
+	case <-t.broker.done:
 	}
 }
 

@@ -92,7 +92,7 @@ func newWorld(seed uint64, trace io.Writer) *world {
 	w.tree, err = plant(broker, ground{w.scheduler.Loops(), w.scheduler.Attach, func() string {
 		clientIDs++
 		return fmt.Sprintf("made-up-%d", clientIDs)
-	}, &message.Slabs{Least: 1, Scrub: true}}, broker.handed)
+	}, &message.Slabs{Least: 1, Scrub: true}, nil}, broker.handed)
 	if err != nil {
 		panic(err)
 	}

@@ -40,10 +40,8 @@ type Options struct {
 	// Interval is how long what nobody waits for is gathered, in milliseconds; 0: a short while. With durability
 	// `memory`, where nobody ever waits, this is the loss window.
 	Interval int64
-	// ReadOnly is told, with true, that writing failed and will not be tried again, if OnError is nil.
-	ReadOnly func()
-	// OnError ends the instance when writing fails; nil: it goes on without writing.
-	OnError  func(error)
+	// Failed is told that writing failed for good: nothing is written any more.
+	Failed   func(error)
 	Counters *telemetry.Counters
 	Log      *zap.Logger
 	// Ended are sessions of which something may be left in the store.
@@ -199,6 +197,7 @@ func (j *Journal) written(m *written) {
 	case m.err == nil:
 		if j.full {
 			j.full = false
+			j.o.Counters.StoreStalled.Store(0)
 			j.o.Log.Info("there is room on the disk again, what waited is written")
 		}
 		j.committed()
@@ -206,22 +205,20 @@ func (j *Journal) written(m *written) {
 		j.o.Counters.StoreFull.Add(1)
 		if !j.full {
 			j.full = true
+			j.o.Counters.StoreStalled.Store(1)
 			j.o.Log.Error("the disk is full: nothing is acknowledged that has to be written, until there is room", zap.Error(m.err))
 		}
 		j.arm(retryAfter)
 	default:
 		j.broken = true
+		j.o.Counters.StoreStalled.Store(1)
 		j.o.Counters.StoreFailed.Add(1)
 		j.o.Log.Error("the store failed: nothing is acknowledged any more that has to be written", zap.Error(m.err))
 		for _, done := range append(j.running.flushes, j.flushes...) {
 			close(done)
 		}
 		j.running.flushes, j.flushes = nil, nil
-		if j.o.OnError != nil {
-			j.o.OnError(m.err)
-		} else {
-			j.o.ReadOnly()
-		}
+		j.o.Failed(m.err)
 	}
 }
 

@@ -23,6 +23,12 @@ import (
 // the given name, which is unique among its siblings.
 type Spawn func(ctx actor.Context, name, clientID string) *actor.PID
 
+// Restored is a Session from a store, and how its actor is made.
+type Restored struct {
+	ClientID string
+	Spawn    func(ctx actor.Context, name string) *actor.PID
+}
+
 // nameSeparator stands between the number of a session actor and its Client
 // Identifier, and nowhere before.
 const nameSeparator = ":"
@@ -32,6 +38,7 @@ type Registry struct {
 	spawn    Spawn
 	sessions map[string]entry
 	leaving  map[string]entry // sessions that their Clients have no more, by PID.Id, until they are done
+	restored []Restored       // until they are spawned
 	spawned  uint64
 	draining any // *message.Drain or *message.Shutdown once it was seen
 }
@@ -41,9 +48,9 @@ type entry struct {
 	connects uint32 // Connect messages sent to it
 }
 
-// New makes a registry.
-func New(spawn Spawn) *Registry {
-	return &Registry{spawn: spawn, sessions: make(map[string]entry)}
+// New makes a registry that begins with restored sessions.
+func New(spawn Spawn, restored []Restored) *Registry {
+	return &Registry{spawn: spawn, restored: restored, sessions: make(map[string]entry, len(restored))}
 }
 
 // Receive implements actor.Actor. A failure leaves the registry as it is (its
@@ -51,6 +58,12 @@ func New(spawn Spawn) *Registry {
 // no step below leaves the map half changed.
 func (r *Registry) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		for _, saved := range r.restored {
+			session := saved.Spawn(ctx, r.name(saved.ClientID))
+			r.sessions[clientOf(session)] = entry{session: session}
+		}
+		r.restored = nil
 	case *message.Connect:
 		r.connect(ctx, m)
 	case *message.Ended:
@@ -88,8 +101,7 @@ func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 	if !ok {
 		// A Session with a Clean Start gets an actor of its own, so that no
 		// message meant for the one before can reach it.
-		r.spawned++
-		name := strconv.FormatUint(r.spawned, 36) + nameSeparator + string(m.Packet.ClientID)
+		name := r.name(string(m.Packet.ClientID))
 		e = entry{session: r.spawn(ctx, name, name[len(name)-len(m.Packet.ClientID):])}
 	}
 	e.connects++
@@ -98,6 +110,12 @@ func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 	if r.draining != nil {
 		ctx.Send(e.session, r.draining)
 	}
+}
+
+// name makes the name of the next session's actor.
+func (r *Registry) name(clientID string) string {
+	r.spawned++
+	return strconv.FormatUint(r.spawned, 36) + nameSeparator + clientID
 }
 
 // leave keeps a session that its Client has no more, until it has done all that

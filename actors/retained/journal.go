@@ -53,11 +53,14 @@ func (r *Retained) tell(ctx actor.Context) {
 }
 
 // collect gives the journal the state of each topic that changed since the last
-// time. Should it fail, the journal gets nothing, but an answer, and what was
+// time. Should it fail, the journal gets an answer without changes, and what was
 // noted is still there when the actor starts again.
 func (r *Retained) collect(ctx actor.Context, m *message.Collect) {
 	answer := &message.Staged{Group: m.Group, Source: m.Source}
-	defer func() { ctx.Send(m.Journal, answer) }()
+	defer func() {
+		ctx.Send(m.Journal, answer)
+		r.tell(ctx) // of what is left
+	}()
 	s := r.store
 	s.said = silent
 	r.commit() // a failure can undo no more of what is on disk
@@ -69,11 +72,11 @@ func (r *Retained) collect(ctx actor.Context, m *message.Collect) {
 		s.staged = append(s.staged, stage{m.Group, written})
 	}
 	s.dirty.reset()
-	s.gone = s.gone[min(goneMost, len(s.gone)):]
 	s.need = silent
-	if len(s.gone) > 0 {
-		s.need = lazily
-		defer r.tell(ctx)
+	if len(s.gone) > goneMost {
+		s.gone, s.need = s.gone[goneMost:], lazily
+	} else {
+		s.gone = nil
 	}
 }
 

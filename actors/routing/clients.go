@@ -14,6 +14,11 @@ type Clients struct {
 // that belongs to the Client runs on the event loop with that number modulo
 // the number of loops.
 func (c *Clients) Registry(clientID []byte) (*actor.PID, int) {
-	i := int(xxhash.Sum64(clientID) % uint64(len(c.Registries)))
+	i := c.Number(clientID)
 	return c.Registries[i], i
+}
+
+// Number returns the number of the registry of a Client Identifier.
+func (c *Clients) Number(clientID []byte) int {
+	return int(xxhash.Sum64(clientID) % uint64(len(c.Registries)))
 }

@@ -90,6 +90,21 @@ type awaited struct {
 	wills  bool
 }
 
+// Restored makes the state of a Session that was found in the store.
+func Restored(env *Env, saved *persistence.SavedSession) *State {
+	s := NewState(env, saved.Record.ClientID)
+	s.core.Restore(saved.Record, saved.Head, slices.Values(saved.Subscriptions), env.Durability.Waits, env.Loop.Now())
+	s.durable = &durable{number: saved.ID, taken: s.core.Taken()}
+	s.receiver.Durable = true
+	return s
+}
+
+// Receiver is the Session in the topic index.
+func (s *State) Receiver() *message.Receiver { return &s.receiver }
+
+// ClientID is the Session's.
+func (s *State) ClientID() string { return s.core.ClientID() }
+
 // persist makes a new Session durable if its first CONNECT asks for that.
 func (s *Session) persist(c *packet.Connect) {
 	if d := s.env.Durability; d != nil && s.connects == 1 && s.durable == nil && s.core.Outlives(c) {

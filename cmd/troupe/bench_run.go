@@ -25,8 +25,8 @@ const (
 	generatorHeap = 2 << 30
 )
 
-// errBenchInterrupted is a comparison that a signal ended.
-var errBenchInterrupted = errors.New("interrupted")
+// errSignalled is work that a signal ended, which is not the shutdown of a broker.
+var errSignalled = errors.New("interrupted")
 
 // comparison is what the command line of bench asks for.
 type comparison struct {
@@ -168,7 +168,7 @@ func untilSignal(ctx context.Context) (context.Context, func()) {
 		select {
 		case <-signals:
 			signal.Stop(signals)
-			cancel(errBenchInterrupted)
+			cancel(errSignalled)
 		case <-done:
 			signal.Stop(signals)
 			cancel(nil)

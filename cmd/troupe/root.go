@@ -17,7 +17,7 @@ const (
 	exitDone    = 0
 	exitFailure = 1 // it was tried and went wrong: a busy port, say
 	exitUsage   = 2 // a command, flag or configuration that is not allowed: nothing was tried
-	exitCut     = 3 // a second signal ended the shutdown before it was complete, or the first a benchmark
+	exitCut     = 3 // a second signal ended the shutdown before it was complete, or the first another command
 )
 
 // run runs one command line and gives its exit code. An error is one line.
@@ -31,7 +31,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 		return exitDone
 	}
 	text := err.Error()
-	for _, name := range []string{"troupe: ", "suite: ", "peer: "} { // the packages whose errors begin with their names
+	for _, name := range []string{"troupe: ", "suite: ", "peer: ", "backup: ", "persistence: "} { // the packages whose errors begin with their names
 		text = strings.TrimPrefix(text, name)
 	}
 	fmt.Fprintln(stderr, "troupe: "+strings.ReplaceAll(text, "\n", "\ntroupe: "))
@@ -40,7 +40,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	if errors.As(err, &wrong) || errors.As(err, &problems) {
 		return exitUsage
 	}
-	if errors.Is(err, errInterrupted) || errors.Is(err, errBenchInterrupted) {
+	if errors.Is(err, errInterrupted) || errors.Is(err, errSignalled) {
 		return exitCut
 	}
 	return exitFailure
@@ -54,14 +54,14 @@ func newRoot(stderr *os.File) *cobra.Command {
 
 Exit codes: 0 done; 1 failed, as with a port that is taken; 2 a command, flag or
 configuration that is not allowed; 3 ended by a second signal before the
-shutdown was complete, or bench by its first.`,
+shutdown was complete, or another command than serve by its first.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          knownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(stderr), newCheck(), newConfig(), newBench(stderr), newVersion())
+	root.AddCommand(newServe(stderr), newCheck(), newConfig(), newBackup(stderr), newRestore(), newStorage(), newRepair(), newBench(stderr), newVersion())
 	return root
 }
 

@@ -47,9 +47,10 @@ type Counters struct {
 	RefusedQuota     atomic.Int64 // publishes refused with 0x97
 
 	// The store.
-	StoreGroups atomic.Int64 // groups of changes that were committed
-	StoreFull   atomic.Int64 // attempts to write that found the disk full
-	StoreFailed atomic.Int64 // errors of the store that ended writing
+	StoreGroups  atomic.Int64 // groups of changes that were committed
+	StoreFull    atomic.Int64 // attempts to write that found the disk full
+	StoreFailed  atomic.Int64 // errors of the store that ended writing
+	StoreStalled atomic.Int64 // 1 while nothing can be written
 
 	// Actors that failed, by kind.
 	FailedConnection atomic.Int64

@@ -1,11 +1,27 @@
-// Package badger keeps a store in a directory, with Badger. Nothing else imports
-// that library.
+// Package badger keeps a store in a directory, with Badger, and knows that
+// library's traps. Nothing else imports it.
+//
+// [Open] checks a directory before the library sees it, for the library leaves
+// out a damaged table without a word, and ends the process on others. [Repair]
+// saves what can be read of a directory that Open refuses.
+//
+// Batches that exceed a transaction go through a redo record (redo.go), large
+// values are kept in pieces (value.go), so that all is in the tree of tables and
+// the library's value log stays empty. All of that is under keys that begin with
+// a zero byte and that nobody else sees.
+//
+// An open store costs about the size of its memory table in heap as soon as
+// something was written, a third of that before; under load up to three times as
+// much. The library looks twenty times a second for tables to compact, which is
+// 0.1% of a processor. It keeps indexes of tables in the page cache.
 package badger
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"os"
+	"path/filepath"
 	"sync"
 
 	library "github.com/dgraph-io/badger/v4"
@@ -18,135 +34,211 @@ import (
 // Options says how a directory is opened. Its zero value has the defaults.
 type Options struct {
 	Log      *zap.Logger // nil: nothing is logged
-	MemTable int64       // bytes that are collected in memory before they become a table; 0: 16 MiB
-	MinFree  int64       // bytes that must be free on the device for Apply to write anything; 0: 64 MiB, negative: none
+	Owner    string      // who has the directory, for others that find it in use; the process number is told anyway
+	MemTable int64       // bytes collected in memory before they become a table, at least 1 MiB; 0: 16 MiB
+	MinFree  int64       // bytes that must be free on the device for Apply to write anything; 0: four memory tables; negative: none
+	Unread   bool        // open without reading all tables: faster, and damage inside of them is found by [Store.Verify] alone
 }
 
-// Store is a [persistence.Store] in a directory.
+// Store is a [persistence.Store] in a directory. Keys are 1 to [MaxKey] bytes,
+// of which the first is not zero.
 type Store struct {
-	db     *library.DB
-	boot   uint64
-	mu     sync.RWMutex
-	closed bool
+	dir  string
+	o    Options
+	db   *library.DB
+	lock *lock
+	boot uint64
+	logs logs
+
+	applying  sync.Mutex       // held while something is written
+	entries   []entry          // of the batch that is written, to use the memory again
+	large     map[string]large // by the key that refers to it
+	lastLarge uint64
+	gate      sync.RWMutex // held by a batch that needs several transactions, and by who begins to read
+
+	state   sync.Mutex
+	idle    sync.Cond // no call is inside
+	inside  int
+	closed  bool
+	failed  error
+	settled int64 // bytes of tables when they were last merged into one level
+	written bool  // something was since
 }
 
-// Open opens a directory, and makes it if it is missing.
+// Open opens a directory for this process alone, and makes it if it is missing.
+// It finishes or drops what a process that ended had begun. Errors wrap ErrLocked,
+// ErrNewer, ErrCorrupt or ErrNoSpace of package persistence, or say what else the
+// directory is.
 func Open(dir string, o Options) (*Store, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	o.Log = cmp.Or(o.Log, zap.NewNop())
+	o.MemTable = max(1<<20, cmp.Or(o.MemTable, 16<<20))
+	o.MinFree = cmp.Or(o.MinFree, 4*o.MemTable)
+	dir, err := filepath.Abs(dir)
+	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	if o.MemTable == 0 {
-		o.MemTable = 16 << 20
+	if err := prepare(dir); err != nil {
+		return nil, err
 	}
-	lo := library.DefaultOptions(dir)
-	lo.MemTableSize = o.MemTable
-	lo.NumMemtables = 2
-	lo.NumCompactors = 2
-	lo.DetectConflicts = false
-	lo.Compression = options.None
-	lo.BlockCacheSize = 0
-	lo.MetricsEnabled = false
-	lo.ValueThreshold = min(1<<20, o.MemTable*15/100)
-	lo.ChecksumVerificationMode = options.OnBlockRead
-	lo.Logger = nil
-	db, err := library.Open(lo)
+	l, err := acquire(dir, o.Owner)
 	if err != nil {
-		return nil, fmt.Errorf("data directory %s: %w", dir, err)
+		return nil, err
 	}
-	return &Store{db: db, boot: 1}, nil
+	s := &Store{dir: dir, o: o, lock: l}
+	s.idle.L = &s.state
+	if err := s.begin(); err != nil {
+		return nil, errors.Join(err, s.end())
+	}
+	return s, nil
 }
 
-// Boot is how often the directory was opened, this time among it.
+// begin opens the directory that is locked by now.
+func (s *Store) begin() error {
+	if err := enough(s.dir, s.o.MinFree); err != nil {
+		return err
+	}
+	if err := sweep(s.dir, s.o.Log); err != nil {
+		return err
+	}
+	if err := verify(context.Background(), s.dir, !s.o.Unread); err != nil {
+		return err
+	}
+	notice(s.dir, s.o.Log)
+	if err := s.openLibrary(); err != nil {
+		return err
+	}
+	total, above := s.levels()
+	s.settled = total - above
+	if err := s.logs.open(s.dir); err != nil {
+		return err
+	}
+	for _, step := range []func() error{s.checkFormat, s.finish, s.collect, s.greet} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openLibrary opens Badger on a directory that was found sound.
+func (s *Store) openLibrary() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = corrupt(s.dir, fmt.Sprint(p))
+		}
+	}()
+	s.db, err = library.Open(libraryOptions(s.dir, s.o))
+	switch {
+	case err == nil:
+		return nil
+	case isFull(err):
+		return fmt.Errorf("%w: data directory %s: %v", persistence.ErrNoSpace, s.dir, err)
+	default:
+		return corrupt(s.dir, err.Error())
+	}
+}
+
+// magic in the library's MANIFEST tells our directories from those of others.
+const magic = 0x7472
+
+func libraryOptions(dir string, o Options) library.Options {
+	l := library.DefaultOptions(dir)
+	l.Logger = logger{o.Log.Sugar()}
+	l.ExternalMagicVersion = magic
+	l.BypassLockGuard = true // we hold a lock of our own from before the checks on
+	l.MetricsEnabled = false // they would be global
+	l.DetectConflicts = false
+	l.SyncWrites = false
+	l.NumVersionsToKeep = 1
+	l.MemTableSize = o.MemTable
+	l.NumMemtables = 1
+	l.NumCompactors = 2
+	l.NumLevelZeroTables = 3
+	l.NumLevelZeroTablesStall = 8
+	l.BaseTableSize = min(l.BaseTableSize, o.MemTable)
+	l.BaseLevelSize = min(l.BaseLevelSize, o.MemTable)
+	l.ValueThreshold = min(1<<20, o.MemTable*15/100) // the largest there is: nothing is as long, see value.go
+	l.ValueLogFileSize = 1 << 20                     // it stays empty
+	l.Compression = options.None                     // tables are read where they are mapped, with no cache
+	l.BlockCacheSize, l.IndexCacheSize = 0, 0
+	l.ChecksumVerificationMode = options.OnBlockRead
+	return l
+}
+
+// Boot is how often the directory was opened, this time among it: a number that
+// no other process had that kept something in it.
 func (s *Store) Boot() uint64 { return s.boot }
 
-// Apply makes all changes of b.
-func (s *Store) Apply(b *persistence.Batch) error {
-	return s.open(func() error {
-		return s.db.Update(func(t *library.Txn) error {
-			for _, op := range b.Ops() {
-				if err := change(t, op); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-}
-
-func change(t *library.Txn, op persistence.Op) error {
-	if op.Delete {
-		return t.Delete(op.Key)
-	}
-	return t.Set(op.Key, op.Value)
-}
-
-// Sync makes what was applied safe.
-func (s *Store) Sync() error { return s.open(s.db.Sync) }
-
-// Get appends the value of key to dst.
-func (s *Store) Get(dst, key []byte) ([]byte, error) {
-	err := s.open(func() error {
-		return s.db.View(func(t *library.Txn) error {
-			item, err := t.Get(key)
-			if err != nil {
-				return err
-			}
-			return item.Value(func(v []byte) error { dst = append(dst, v...); return nil })
-		})
-	})
-	if errors.Is(err, library.ErrKeyNotFound) {
-		return dst, persistence.ErrNotFound
-	}
-	return dst, err
-}
-
-// Scan visits the keys with a prefix, in order, from one on.
-func (s *Store) Scan(prefix, from []byte, visit func(key, value []byte) bool) error {
-	return s.open(func() error {
-		return s.db.View(func(t *library.Txn) error {
-			o := library.DefaultIteratorOptions
-			o.PrefetchValues, o.Prefix = false, prefix
-			it := t.NewIterator(o)
-			defer it.Close()
-			for it.Seek([]byte(max(string(prefix), string(from)))); it.Valid(); it.Next() {
-				more := true
-				err := it.Item().Value(func(v []byte) error { more = visit(it.Item().Key(), v); return nil })
-				if err != nil || !more {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-}
-
-// Usage tells what the store uses.
-func (s *Store) Usage() (persistence.Usage, error) {
-	usage := persistence.Usage{Free: -1, Parts: make(map[persistence.Part]persistence.Amount)}
-	err := s.Scan(nil, nil, func(key, value []byte) bool {
-		a := usage.Parts[persistence.Part(key[0])]
-		usage.Parts[persistence.Part(key[0])] = persistence.Amount{Keys: a.Keys + 1, Bytes: a.Bytes + int64(len(key)+len(value))}
-		return true
-	})
-	return usage, err
-}
-
-// Close ends the store.
+// Close ends the store once all calls have come back. A second Close does nothing.
 func (s *Store) Close() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.state.Lock()
 	if s.closed {
+		s.state.Unlock()
 		return nil
 	}
 	s.closed = true
-	return s.db.Close()
+	for s.inside > 0 {
+		s.idle.Wait()
+	}
+	s.state.Unlock()
+	return s.end()
 }
 
-func (s *Store) open(f func() error) error {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
+// end closes what is open.
+func (s *Store) end() error {
+	var err error
+	if s.db != nil {
+		err = s.db.Close()
+	}
+	err = errors.Join(err, s.logs.close(), s.lock.release())
+	if err != nil {
+		return fmt.Errorf("closing data directory %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+// enter begins a call, which leave has to end.
+func (s *Store) enter() error {
+	s.state.Lock()
+	defer s.state.Unlock()
 	if s.closed {
 		return persistence.ErrClosed
 	}
-	return f()
+	if s.failed != nil {
+		return s.failed
+	}
+	s.inside++
+	return nil
+}
+
+func (s *Store) leave() {
+	s.state.Lock()
+	defer s.state.Unlock()
+	if s.inside--; s.inside == 0 {
+		s.idle.Broadcast()
+	}
+}
+
+// fail makes all later calls fail with err: nobody knows what of the last write
+// or sync is on the disk, and a second sync of the same would claim success.
+// What is there is found when the directory is opened again.
+func (s *Store) fail(err error) error {
+	s.state.Lock()
+	defer s.state.Unlock()
+	if s.failed == nil {
+		s.failed = fmt.Errorf("data directory %s must be opened again: %w", s.dir, err)
+	}
+	return s.failed
+}
+
+// isFull tells whether an error of the library says that the device is full. It
+// does not wrap what it got.
+func isFull(err error) bool {
+	return errors.Is(err, errFull) || containsText(err, errFull.Error())
+}
+
+// corrupt says that a file, or something in the directory, is damaged, and the
+// way out.
+func corrupt(place, what string) error {
+	return fmt.Errorf("%w: %s: %s; `troupe repair` saves what can be read into a new directory", persistence.ErrCorrupt, place, what)
 }

@@ -1,4 +1,4 @@
-package badger
+package badger_test
 
 import (
 	"testing"
@@ -6,24 +6,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/troupemq/troupe/persistence"
+	"github.com/troupemq/troupe/persistence/badger"
+	"github.com/troupemq/troupe/persistence/storetest"
 )
 
-func TestStoreKeeps(t *testing.T) {
-	dir := t.TempDir()
-	s, err := Open(dir, Options{})
-	require.NoError(t, err)
-	var b persistence.Batch
-	b.Put([]byte("a"), []byte("1"))
-	b.Put([]byte("b"), []byte("2"))
-	require.NoError(t, s.Apply(&b))
-	require.NoError(t, s.Sync())
-	require.NoError(t, s.Close())
-	require.ErrorIs(t, s.Sync(), persistence.ErrClosed)
-
-	s, err = Open(dir, Options{})
-	require.NoError(t, err)
-	v, err := s.Get(nil, []byte("b"))
-	require.NoError(t, err)
-	require.Equal(t, "2", string(v))
-	require.NoError(t, s.Close())
+func TestStore(t *testing.T) {
+	for name, o := range map[string]badger.Options{"Default": {}, "SmallTables": {MemTable: 1 << 20}} {
+		t.Run(name, func(t *testing.T) {
+			storetest.Run(t, func(t *testing.T, dir string) persistence.Store {
+				s, err := badger.Open(dir, o)
+				require.NoError(t, err)
+				return s
+			})
+		})
+	}
 }

@@ -2,6 +2,7 @@ package session
 
 import (
 	"slices"
+	"sort"
 
 	"github.com/troupemq/troupe/protocol/packet"
 )
@@ -9,33 +10,40 @@ import (
 // ledger is a durable Session's account of what a store has of it, and of what the store has to be told.
 //
 // Each frame with QoS 1 or 2 that the Session takes gets a Seq. It is fresh until Collect puts it on a page; the page is safe once the host
-// says Committed. At any moment the frames that are still needed are, in the order of Seq: those in flight, those in queue, and from
-// `from` on those that are on pages or fresh alone, and not in queue.
+// says Committed. The frames that are still needed are, in the order of Seq: those in flight, those in queue, and all from `from` on, which
+// are in the ledger alone: fresh, or on pages that have to be loaded before they may be queued. What is fresh may be older than what is on
+// pages, since it waits for its ticket.
 //
-// Invariants: fresh and pages are in the order of Seq, and all of pages before all of fresh; from <= collected means that pages have to be
-// loaded before what is fresh may be queued; live of a page counts its frames that are still needed, and is not 0.
+// Invariants: fresh, and pages, are in the order of Seq, and none lies within another; pages are those that begin before `from`, unless
+// they are still to be loaded; live of a page counts its frames that are needed; messages and bytes are those from `from` on.
 type ledger struct {
-	waits bool // what tells somebody that something is safe goes to Output.Held
+	waits   bool // what tells somebody that something is safe has to wait until it is
+	loading bool // Output.Load was asked for
+	cold    bool // messages in flight wait for their frames to be loaded: from coldAt on, before coldEnd
+	whole   bool // that Load asked for those
+	record  bool // the Record has changed
+	head    bool // the Head has
+	part    bool // the last Head did not have all of what the Client published
+	over    bool // the Session is over
 
-	next      uint64 // Seq of the next frame
-	fresh     []fresh
-	pages     []page // those of which something is in flight or in queue
-	gone      []Gone // finished, and to be removed from the store
-	from      uint64 // frames from here on are not in queue
-	collected uint64 // behind the last frame that was put on a page
-	safe      uint64 // behind the last that was committed
-	pending   []pending
-	messages  int   // from `from` on
-	bytes     int64 // of their frames
-	lapse     int64 // Unix ms at which all of the first page from `from` on has lapsed; 0: it does not, or nobody knows
-	coldAt    uint64
-	cold      bool // messages in flight wait for their frames to be loaded, from coldAt on
-	loading   bool // Output.Load was asked for
+	next     uint64 // Seq of the next frame
+	from     uint64 // frames from here on are not in queue
+	sent     uint64 // behind the last frame that got a Packet Identifier
+	ready    uint64 // the same, as of what is committed
+	asked    uint64 // of the Load that was asked for
+	limit    uint64 // all pages between these were safe when it was
+	coldAt   uint64
+	coldEnd  uint64
+	fresh    []fresh
+	pages    []page
+	pending  []pending
+	gone     []Gone // finished, and to be removed from the store
+	messages int    // from `from` on
+	bytes    int64  // of their frames
+	lapse    int64  // Unix ms at which all of the page at `from` has lapsed, or when to look; 0: it does not
+	received int    // Packet Identifiers in the last Head, if that had but a part
 
-	record  bool                // the Record has changed
-	head    bool                // the Head has
 	filters map[string]struct{} // Topic Filters whose Subscriptions have changed
-	over    bool                // the Session is over
 	under   any                 // what Deliver is under
 }
 
@@ -52,59 +60,29 @@ func (f *fresh) end() uint64 { return f.Seq + uint64(f.Count) }
 type page struct {
 	first  uint64
 	end    uint64
-	live   uint32
+	live   uint32 // 0: it is gone, and remembered until the pages around it were loaded
 	bodies []uint64
 }
 
-// pending is a page that is not committed.
+// pending is what was collected with a group that is not committed: a page, or if first is end none.
 type pending struct {
-	group uint64
-	end   uint64
+	group      uint64
+	first, end uint64
+	sent       uint64 // as it was then
+	record     bool   // the Record was collected
 }
-
-// Gone is a page of which nothing is needed any more.
-type Gone struct {
-	First  uint64
-	Bodies []uint64 // what it shared with others
-}
-
-// Changes is what a store is to be told about a Session.
-type Changes struct {
-	Record  *Record        // nil: as before
-	Filters []FilterChange // in the order of their names
-	Head    *Head          // nil: as before
-	Pages   []NewPage
-	Gone    []Gone
-	Ended   bool // the Session is over: all of it is to be removed
-}
-
-// FilterChange is a Subscription that was made, changed, or with nil ended.
-type FilterChange struct {
-	Filter       string
-	Subscription *Subscription
-}
-
-// NewPage is a page to be written.
-type NewPage struct {
-	First  uint64
-	Page   Page
-	Bodies []uint64 // numbers of the shared Runs on it, each once
-	Runs   []*packet.Run
-}
-
-// pageBytes is from how many bytes of frames on a page is full.
-const pageBytes = 128 << 10
-
-// keepBytes is how many bytes of frames a durable Session lets wait in memory for a Client that is connected.
-const keepBytes = 256 << 10
 
 // Persist makes the Session durable: it keeps account for a store. It is for a new Session. With waits, what tells
-// the Client that something is safe goes to Output.Held.
+// the Client that something is safe has to wait for a commit.
 func (s *Session) Persist(waits bool) {
-	s.ledger = &ledger{waits: waits, next: 1, from: 1, collected: 1, safe: 1, record: true}
+	s.ledger = &ledger{waits: waits, next: 1, from: 1, sent: 1, ready: 1, record: true}
 }
 
-// Outlives tells whether the Session that a CONNECT makes may outlive its Network Connection.
+// Durable tells whether Persist was called.
+func (s *Session) Durable() bool { return s.ledger != nil }
+
+// Outlives tells whether a new Session of the Client that sends c would outlive its connection: one that does not is not
+// worth keeping.
 func (s *Session) Outlives(c *packet.Connect) bool {
 	if c.Version == packet.V5 {
 		return s.limits.expiry(c.SessionExpiry) > 0
@@ -112,20 +90,16 @@ func (s *Session) Outlives(c *packet.Connect) bool {
 	return !c.CleanStart && s.limits.ExpiryMaximum > 0
 }
 
-// Taken is how far frames were taken, Collected how far they were collected: by the Seq behind the last. What tells of a frame is safe
-// with a group if it was collected with that, or before.
+// Taken is how far frames were taken: the Seq behind the last.
 func (s *Session) Taken() uint64 { return s.ledger.next }
 
-// Collected is explained at Taken.
+// Collected is how far all frames were collected: the Seq behind the last of those. Some behind it may have been, too.
 func (s *Session) Collected() uint64 {
 	if l := s.ledger; len(l.fresh) > 0 {
 		return l.fresh[0].Seq
 	}
 	return s.ledger.next
 }
-
-// Durable tells whether Persist was called.
-func (s *Session) Durable() bool { return s.ledger != nil }
 
 // Under says what the messages of the next calls of Deliver are to be collected under: Collect asks for it. nil: nothing.
 func (s *Session) Under(ticket any) {
@@ -137,10 +111,10 @@ func (s *Session) Under(ticket any) {
 // waits tells whether words of safety have to wait for a commit.
 func (s *Session) waits() bool { return s.ledger != nil && s.ledger.waits }
 
-// Dirty tells whether Collect would find something, leaving aside what it may not collect yet.
+// Dirty tells whether there is something to collect. What Collect may not take yet counts too.
 func (s *Session) Dirty() bool {
 	l := s.ledger
-	return l != nil && (l.record || l.head || l.over || len(l.fresh) > 0 || len(l.gone) > 0 || len(l.filters) > 0)
+	return l != nil && (l.record || l.head || l.part || l.over || len(l.fresh) > 0 || len(l.gone) > 0 || len(l.filters) > 0)
 }
 
 // take gives numbers to frames that are sent or put into queue. Nothing is spilled then.
@@ -170,37 +144,65 @@ func (l *ledger) note(r *packet.Run, t *Terms, offset, end, count uint32, at int
 	return seq
 }
 
-// done notes that n frames from seq on are not needed any more.
+// done notes that n frames from seq on, which were taken together, are not needed any more.
 func (l *ledger) done(seq uint64, n int) {
 	if l == nil || seq == 0 || n == 0 {
 		return
 	}
 	l.head = true
-	if len(l.fresh) > 0 && seq >= l.fresh[0].Seq {
-		at, _ := slices.BinarySearchFunc(l.fresh, seq, func(f fresh, seq uint64) int { return compareEnd(f.end(), seq) })
-		if at < len(l.fresh) && l.fresh[at].Seq <= seq {
-			l.fresh[at].live -= min(uint32(n), l.fresh[at].live)
-		}
+	if i := l.freshAt(seq); i < len(l.fresh) && l.fresh[i].Seq <= seq {
+		l.fresh[i].live -= min(uint32(n), l.fresh[i].live)
 		return
 	}
-	at, _ := slices.BinarySearchFunc(l.pages, seq, func(p page, seq uint64) int { return compareEnd(p.end, seq) })
-	if at == len(l.pages) || l.pages[at].first > seq {
+	i := l.pageAt(seq)
+	if i == len(l.pages) || l.pages[i].first > seq || l.pages[i].live == 0 {
 		return // it was not loaded: when it is, nobody will need it
 	}
-	p := &l.pages[at]
+	p := &l.pages[i]
 	p.live -= min(uint32(n), p.live)
-	if p.live == 0 {
-		l.gone = append(l.gone, Gone{p.first, p.bodies})
-		l.pages = slices.Delete(l.pages, at, at+1)
+	if p.live > 0 {
+		return
 	}
+	l.gone = append(l.gone, Gone{p.first, p.bodies})
+	if l.cold && p.first < l.coldEnd {
+		p.bodies = nil // it may be loaded once more
+		return
+	}
+	l.pages = slices.Delete(l.pages, i, i+1)
 }
 
-// compareEnd orders what ends at end against what begins at seq.
-func compareEnd(end, seq uint64) int {
-	if end <= seq {
-		return -1
+// freshAt is the place of the first of fresh that ends behind seq, pageAt that of the first of pages.
+func (l *ledger) freshAt(seq uint64) int {
+	return sort.Search(len(l.fresh), func(i int) bool { return l.fresh[i].end() > seq })
+}
+
+func (l *ledger) pageAt(seq uint64) int {
+	return sort.Search(len(l.pages), func(i int) bool { return l.pages[i].end > seq })
+}
+
+// keep remembers a page.
+func (l *ledger) keep(p page) { l.pages = slices.Insert(l.pages, l.pageAt(p.first), p) }
+
+// unsafe tells whether the frame with this Seq is on no page that is safe.
+func (l *ledger) unsafe(seq uint64) bool {
+	if i := l.freshAt(seq); i < len(l.fresh) && l.fresh[i].Seq <= seq {
+		return true
 	}
-	return 1
+	return slices.ContainsFunc(l.pending, func(p pending) bool { return p.first <= seq && seq < p.end })
+}
+
+// stored is up to where nothing but what is safe on pages waits from `from` on.
+func (l *ledger) stored() uint64 {
+	end := l.next
+	if i := l.freshAt(l.from); i < len(l.fresh) {
+		end = max(l.from, l.fresh[i].Seq)
+	}
+	for _, p := range l.pending {
+		if p.end > l.from && p.first < end {
+			end = max(l.from, p.first)
+		}
+	}
+	return end
 }
 
 // spilled tells whether there are frames that are not in queue.
@@ -208,6 +210,14 @@ func (l *ledger) spilled() bool { return l != nil && l.from < l.next }
 
 // chilled tells whether messages in flight have to be loaded first.
 func (l *ledger) chilled() bool { return l != nil && l.cold }
+
+// known tells whether what the store was told last of the Record is safe.
+func (l *ledger) known() bool {
+	return !l.record && !slices.ContainsFunc(l.pending, func(p pending) bool { return p.record })
+}
+
+// hurry makes Dirty true if something is not safe: somebody waits for it.
+func (l *ledger) hurry() { l.head = l.head || len(l.pending) > 0 }
 
 // changed notes a Topic Filter.
 func (l *ledger) changed(filter string) {
@@ -234,206 +244,6 @@ func (s *Session) headed() {
 	}
 }
 
-// Collect gives what the store has to be told with a group, and takes it for told. Of what Deliver brought it takes the part, from the oldest
-// on, for which in says yes; routed says so of Runs that the Client published with QoS 2; number makes numbers for Runs that several
-// Sessions share. With quiet, the Record and the end of the Session are left for later.
-func (s *Session) Collect(group uint64, in func(ticket any) bool, routed func(*packet.Run) bool, number func() uint64, quiet bool) Changes {
-	l := s.ledger
-	var c Changes
-	if l == nil {
-		return c
-	}
-	if l.over {
-		if !quiet {
-			c.Ended = true
-			*l = ledger{waits: l.waits, next: l.next, from: l.next, collected: l.next, safe: l.next}
-		}
-		return c
-	}
-	if l.record && !quiet {
-		c.Record = s.recordNow()
-		l.record = false
-	}
-	if len(l.filters) > 0 {
-		c.Filters = s.filterChanges()
-		l.filters = nil
-	}
-	c.Pages = s.collectPages(group, in, number)
-	c.Gone, l.gone = l.gone, nil
-	if l.head {
-		var whole bool
-		c.Head, whole = s.headNow(routed)
-		l.head = !whole
-	}
-	return c
-}
-
-func (s *Session) recordNow() *Record {
-	u := s.unusual()
-	return &Record{ClientID: s.clientID, Version: s.version, Expiry: s.expiry, EndAt: s.endAt, Will: u.will, WillAt: u.willAt}
-}
-
-func (s *Session) filterChanges() []FilterChange {
-	changes := make([]FilterChange, 0, len(s.ledger.filters))
-	for filter := range s.ledger.filters {
-		change := FilterChange{Filter: filter}
-		if at, ok := s.subs.find(filter); ok {
-			sub := s.subs.list[at]
-			change.Subscription = &sub
-		}
-		changes = append(changes, change)
-	}
-	slices.SortFunc(changes, func(a, b FilterChange) int { return compareText(a.Filter, b.Filter) })
-	return changes
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-// collectPages puts on pages what is fresh and may be.
-func (s *Session) collectPages(group uint64, in func(ticket any) bool, number func() uint64) []NewPage {
-	l := s.ledger
-	var pages []NewPage
-	taken, size := 0, 0
-	var open *page
-	lapse := int64(0)
-	for ; taken < len(l.fresh) && in(l.fresh[taken].under); taken++ {
-		f := &l.fresh[taken]
-		l.collected = f.end()
-		if f.live == 0 {
-			continue
-		}
-		if open == nil || size >= pageBytes {
-			s.keepPage(open, lapse)
-			pages = append(pages, NewPage{First: f.Seq})
-			open, size, lapse = &page{first: f.Seq}, 0, s.lapses(&f.Stored)
-		}
-		p := &pages[len(pages)-1]
-		p.Page = append(p.Page, f.Stored)
-		if f.Run.Body != nil {
-			if id := f.Run.Body.ID(number); !slices.Contains(p.Bodies, id) {
-				p.Bodies, p.Runs = append(p.Bodies, id), append(p.Runs, f.Run)
-			}
-		}
-		open.end, open.bodies = f.end(), p.Bodies
-		open.live += f.live
-		size += int(f.End - f.Offset)
-		if due := s.lapses(&f.Stored); due == 0 || lapse == 0 {
-			lapse = 0
-		} else {
-			lapse = max(lapse, due)
-		}
-	}
-	s.keepPage(open, lapse)
-	if taken == 0 {
-		return nil
-	}
-	l.pending = append(l.pending, pending{group, l.collected})
-	clear(l.fresh[:taken])
-	l.fresh = l.fresh[taken:]
-	if len(l.fresh) == 0 {
-		l.fresh = nil
-	}
-	return pages
-}
-
-// keepPage remembers a page of which something is in flight or in queue; the others are found again when they are loaded.
-func (s *Session) keepPage(p *page, lapse int64) {
-	l := s.ledger
-	switch {
-	case p == nil:
-	case p.first < l.from:
-		l.pages = append(l.pages, *p)
-	case p.first == l.from:
-		l.lapse = lapse
-	}
-}
-
-// lapses is the Unix ms at which a message is of no use any more; 0: never.
-func (s *Session) lapses(e *Stored) int64 {
-	at := int64(0)
-	if e.Run.HasExpiry {
-		at = due(e.Run, e.At)
-	}
-	if age := s.limits.Queue.Age; age > 0 && (at == 0 || e.At+age < at) {
-		at = e.At + age
-	}
-	return at
-}
-
-// headNow is the Head as it has to be for what was collected, and tells whether that is all there is.
-func (s *Session) headNow(routed func(*packet.Run) bool) (h *Head, whole bool) {
-	l := s.ledger
-	h = &Head{Next: l.next, Queue: l.from, NextID: s.nextID, Lapse: l.lapse}
-	if e := s.queue.front(); e != nil {
-		h.Queue = e.seq
-	}
-	h.Messages, h.Bytes = s.waiting()
-	for i := range l.fresh { // what the store does not have yet is not counted as there
-		f := &l.fresh[i]
-		if f.end() > h.Queue {
-			skip := uint64(0)
-			if h.Queue > f.Seq {
-				skip = h.Queue - f.Seq
-			}
-			h.Messages -= int(uint64(f.Count) - skip)
-			h.Bytes -= int64(f.End - frameAt(f.Run, f.Offset, skip))
-		}
-	}
-	h.Messages, h.Bytes = max(0, h.Messages), max(0, h.Bytes)
-	if w := s.out; w != nil {
-		for p := w.head; p != w.tail; p++ {
-			if f := w.at(p); f.step != free {
-				h.Inflight = append(h.Inflight, Inflight{ID: w.id(p), Step: uint8(f.step), Seq: f.seq})
-			}
-		}
-	}
-	whole = true
-	if in := s.in; in != nil {
-		h.Received, whole = in.received(routed)
-	}
-	return h, whole
-}
-
-// received is the Packet Identifiers that are safe with what is collected, or were before, and whether these are all.
-func (in *inbound) received(routed func(*packet.Run) bool) (ids []uint16, whole bool) {
-	whole = true
-	in.ids.each(func(e *uint32) {
-		if *e&idRouted != 0 {
-			ids = append(ids, uint16(*e>>8))
-		}
-	})
-	for _, r := range in.routing[in.first:] {
-		switch {
-		case r.run.QoS != packet.QoS2:
-		case !r.done && !routed(r.run):
-			whole = false
-		case !r.code.IsError():
-			eachID(r.run, func(id uint16) {
-				if e := in.ids.find(id); e != nil && *e&idRouted == 0 {
-					ids = append(ids, id)
-				}
-			})
-		}
-	}
-	return ids, whole
-}
-
-// frameAt is the offset of the frame that is n behind the one at offset.
-func frameAt(r *packet.Run, offset uint32, n uint64) uint32 {
-	for ; n > 0; n-- {
-		offset += uint32(frameSize(r.Frames[offset:]))
-	}
-	return offset
-}
-
 // waiting is what Backlog has of QoS 1 and 2.
 func (s *Session) waiting() (messages int, bytes int64) {
 	if s.queue != nil {
@@ -446,22 +256,22 @@ func (s *Session) waiting() (messages int, bytes int64) {
 	return messages, bytes
 }
 
-// Committed tells that the store has what was collected with a group, and all before it.
-func (s *Session) Committed(group uint64, now int64, out *Output) {
-	l := s.ledger
-	if l == nil {
-		return
+// frameAt is the offset of the frame that is n behind the one at offset.
+func frameAt(r *packet.Run, offset uint32, n uint64) uint32 {
+	for ; n > 0; n-- {
+		offset += uint32(frameSize(r.Frames[offset:]))
 	}
-	n := 0
-	for n < len(l.pending) && l.pending[n].group <= group {
-		l.safe = l.pending[n].end
-		n++
+	return offset
+}
+
+// rest is what f has of frames from seq on, as something that waits; nothing is left if it ends before.
+func (e *Stored) rest(seq uint64) queued {
+	skip := uint64(0)
+	if seq > e.Seq {
+		skip = min(seq-e.Seq, uint64(e.Count))
 	}
-	l.pending = slices.Delete(l.pending, 0, n)
-	if len(l.pending) == 0 {
-		l.pending = nil
-	}
-	if s.state == attached {
-		s.drain(now, out)
+	return queued{
+		run: e.Run, terms: e.Terms, at: e.At, seq: e.Seq + skip,
+		offset: frameAt(e.Run, e.Offset, skip), end: e.End, left: e.Count - uint32(skip),
 	}
 }

@@ -1,0 +1,80 @@
+package troupe
+
+import (
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/actors/retained"
+	"github.com/troupemq/troupe/actors/session"
+	"github.com/troupemq/troupe/protocol/topic"
+)
+
+// restore makes what the tree begins with: the environment of the sessions, and
+// out of the store their states, the topic index and the retained messages. No
+// actor runs yet, so that Clients, publishers and Wills find all of it there.
+func (t *tree) restore() error {
+	limits, buffers := t.broker.limits(), new(session.Buffers)
+	durability := t.storage.durability()
+	for _, loop := range t.loops {
+		t.envs = append(t.envs, &session.Env{
+			Root: t.system.Root(), Loop: loop, Tables: t.tables, Clients: &t.clients, Limits: limits, Durability: durability,
+			Auth: t.broker.auth, AuthTimeout: t.broker.config.Limits.ConnectTimeout.Std(),
+			Counters: t.counters, Numbers: &t.numbers, Buffers: buffers, Log: t.broker.log,
+		})
+	}
+	t.release = buffers.Put
+	t.restored = make([][]*session.State, len(t.clients.Registries))
+	if t.storage == nil {
+		for range t.tables.Retained {
+			t.retained = append(t.retained, retained.NewStore())
+		}
+		return nil
+	}
+	t.restoreSessions()
+	var err error
+	t.retained, err = retained.Load(t.storage.store, len(t.tables.Retained), t.retainedLimits(), t.loops[0].Now(), t.counters, func(name string, err error) {
+		t.broker.log.Error("a retained message is damaged and is removed", zap.String("topic", name), zap.Error(err))
+	})
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", t.broker.config.DataDir, err)
+	}
+	return nil
+}
+
+// restoreSessions gives each session that was found to its registry, and its
+// subscriptions to the shards' first snapshots.
+func (t *tree) restoreSessions() {
+	edits := make([]*topic.Editor[message.Subscription], len(t.tables.Shards))
+	for _, saved := range t.storage.sessions {
+		registry := t.clients.Number([]byte(saved.Record.ClientID))
+		env := t.envs[registry%len(t.envs)]
+		state := session.Restored(env, &saved)
+		t.restored[registry] = append(t.restored[registry], state)
+		for _, sub := range saved.Subscriptions {
+			filter := message.Filter{Name: sub.Filter, ID: sub.ID, Options: sub.Options}
+			shard := t.tables.Shard(sub.Filter)
+			if edits[shard] == nil {
+				edits[shard] = t.tables.Snapshot(shard).Edit()
+			}
+			edits[shard].Put(sub.Filter, state.Receiver().ID, t.tables.Subscription(state.Receiver(), &filter))
+			if sub.Shared {
+				t.counters.SharedSubscriptions.Add(1)
+			}
+		}
+	}
+	t.storage.sessions = nil
+	for shard, edit := range edits {
+		if edit != nil {
+			index := edit.Commit()
+			t.tables.Publish(shard, index)
+			t.counters.Subscriptions.Add(int64(index.Len()))
+		}
+	}
+}
+
+func (t *tree) retainedLimits() retained.Limits {
+	c := t.broker.config.Retained
+	return retained.Limits{Messages: int64(c.MaxMessages), Bytes: int64(c.MaxBytes), Memory: int64(c.Memory)}
+}

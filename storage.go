@@ -1,0 +1,235 @@
+package troupe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/actors/retained"
+	"github.com/troupemq/troupe/actors/session"
+	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/internal/control"
+	"github.com/troupemq/troupe/persistence"
+	"github.com/troupemq/troupe/persistence/backup"
+	"github.com/troupemq/troupe/persistence/badger"
+	core "github.com/troupemq/troupe/protocol/session"
+)
+
+const (
+	// readersMost is how many goroutines read from the store at a time, for all sessions.
+	readersMost = 4
+	// pagesMost is how many bytes of a session's queue are read at a time.
+	pagesMost = 256 << 10
+	// maintainEvery is how often the store is looked after.
+	maintainEvery = time.Minute
+	// bootShift leaves as many numbers to one boot as nobody uses up.
+	bootShift = 40
+)
+
+// storage is what a running instance keeps in its store, and what works on it.
+type storage struct {
+	store  persistence.Store
+	own    bool // to be closed with the instance
+	config configs.Config
+	log    *zap.Logger
+
+	sessions []persistence.SavedSession // as they were found, until the tree has them
+	ended    []uint64
+	first    uint64 // of the numbers of this boot
+	numbers  atomic.Uint64
+	wrote    atomic.Int64 // messages since the last group
+	reader   *retained.Reader
+	readers  chan struct{}
+	working  sync.WaitGroup // goroutines that use the store
+	stop     context.CancelFunc
+	control  *control.Server
+}
+
+// openStorage opens the store of an instance and reads what is in it; nil if
+// the instance keeps nothing.
+func (b *Broker) openStorage() (*storage, error) {
+	s := &storage{store: b.store, config: b.config, log: b.log, readers: make(chan struct{}, readersMost)}
+	if s.store == nil {
+		if b.config.DataDir == "" {
+			return nil, nil
+		}
+		p := b.config.Persistence
+		minFree := int64(p.MinFree)
+		if minFree == 0 {
+			minFree = -1
+		}
+		store, err := badger.Open(b.config.DataDir, badger.Options{
+			Log: b.log, Owner: b.config.Name, MemTable: int64(p.Memtable), MinFree: minFree,
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.store, s.own = store, true
+	}
+	if err := s.read(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// read takes stock of the store.
+func (s *storage) read() error {
+	boot, err := persistence.CountBoot(s.store)
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", s.config.DataDir, err)
+	}
+	s.first = boot << bootShift
+	if s.ended, err = persistence.EndedSessions(s.store); err != nil {
+		return fmt.Errorf("data directory %s: %w", s.config.DataDir, err)
+	}
+	newest := make(map[string]int) // a Clean Start may have been cut short
+	err = persistence.ReadSessions(s.store, func(saved persistence.SavedSession) error {
+		id := saved.Record.ClientID
+		if at, twice := newest[id]; twice {
+			s.ended = append(s.ended, s.sessions[at].ID)
+			s.sessions[at] = saved
+			return nil
+		}
+		newest[id] = len(s.sessions)
+		s.sessions = append(s.sessions, saved)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", s.config.DataDir, err)
+	}
+	s.reader = retained.NewReader(s.store, readersMost)
+	return nil
+}
+
+// number makes a number that was never used in this store.
+func (s *storage) number() uint64 { return s.first + s.numbers.Add(1) }
+
+// durability is the way of the sessions to the store.
+func (s *storage) durability() *session.Durability {
+	if s == nil {
+		return nil
+	}
+	d := &session.Durability{Number: s.number, Load: s.load, Waits: s.waits(), Wrote: func(int) bool { return false }}
+	if !d.Waits {
+		most := int64(s.config.Persistence.FlushMessages)
+		d.Wrote = func(n int) bool {
+			now := s.wrote.Add(int64(n))
+			return now >= most && s.wrote.CompareAndSwap(now, 0)
+		}
+	}
+	return d
+}
+
+// waits tells whether acknowledgements wait for the store.
+func (s *storage) waits() bool {
+	return s != nil && s.config.Durability != configs.DurabilityMemory
+}
+
+// load reads pages of a session's queue.
+func (s *storage) load(id, from uint64, loaded func(*message.Loaded)) {
+	s.working.Go(func() {
+		s.readers <- struct{}{}
+		defer func() { <-s.readers }()
+		found, last, err := persistence.LoadPages(s.store, id, from, pagesMost)
+		if err != nil {
+			s.log.Error("messages that wait for a client cannot be read", zap.Uint64("session", id), zap.Error(err))
+			last = true
+		}
+		m := &message.Loaded{Last: last, Pages: make([]core.LoadedPage, len(found))}
+		for i, p := range found {
+			m.Pages[i] = core.LoadedPage{First: p.First, Page: p.Page, Bodies: p.Bodies}
+		}
+		loaded(m)
+	})
+}
+
+// serve answers who asks about the store, and looks after it.
+func (s *storage) serve(b *Broker) error {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	if keeper, ok := s.store.(interface{ Maintain(context.Context) error }); ok {
+		s.working.Go(func() {
+			every := time.NewTicker(maintainEvery)
+			defer every.Stop()
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-every.C:
+					if err := keeper.Maintain(ctx); err != nil && ctx.Err() == nil {
+						s.log.Warn("the store was not tidied", zap.Error(err))
+					}
+				}
+			}
+		})
+	}
+	if !s.own {
+		return nil
+	}
+	var err error
+	s.control, err = control.Serve(control.Socket(s.config.DataDir), control.Handlers{
+		Log:     s.log,
+		Storage: func(context.Context) (control.Storage, error) { return s.usage(b) },
+		Backup: func(_ context.Context, w io.Writer) error {
+			_, err := backup.Write(w, s.store)
+			return err
+		},
+	})
+	return err
+}
+
+func (s *storage) usage(b *Broker) (control.Storage, error) {
+	usage, err := s.store.Usage()
+	if err != nil {
+		return control.Storage{}, err
+	}
+	dir, err := filepath.Abs(s.config.DataDir)
+	if err != nil {
+		return control.Storage{}, err
+	}
+	answer := control.Storage{
+		Instance: s.config.Name, Version: Version(), Running: true, DataDir: dir, Durability: string(s.config.Durability), Usage: control.UsageOf(usage),
+	}
+	if t, err := b.running(); err == nil {
+		c := t.counters
+		answer.Counts = &control.Counts{
+			Sessions: c.Sessions.Load(), Connected: c.ClientsConnected.Load(), Subscriptions: c.Subscriptions.Load(),
+			QueuedMessages: c.MessagesQueued.Load(), QueuedBytes: c.BytesQueued.Load(),
+			RetainedMessages: c.RetainedMessages.Load(), RetainedBytes: c.RetainedBytes.Load(),
+		}
+		if c.StoreStalled.Load() != 0 {
+			answer.Trouble = "nothing can be written; the log says why"
+		}
+	}
+	return answer, nil
+}
+
+// close ends what uses the store, and the store if it is the instance's own.
+func (s *storage) close() error {
+	if s == nil {
+		return nil
+	}
+	var err error
+	if s.control != nil {
+		err = s.control.Close()
+	}
+	if s.stop != nil {
+		s.stop()
+	}
+	s.working.Wait()
+	if s.reader != nil {
+		s.reader.Close()
+	}
+	if s.own {
+		err = errors.Join(err, s.store.Close())
+	}
+	return err
+}
