@@ -1,0 +1,63 @@
+package badger
+
+import (
+	"context"
+	"fmt"
+
+	"go.uber.org/zap"
+)
+
+// Bounds of what Maintain merges at once.
+const (
+	mergeMax   = 4 << 30 // bytes of tables: more would take minutes, during which Close waits
+	mergeShare = 8       // of a quiet store only what is more than 1/8 is merged
+)
+
+// Maintain gives back space that changed and removed keys take. The owner calls
+// it every few minutes. The library merges tables by their number and size while
+// there is something to write; that leaves a store that has gone quiet, or one
+// whose few keys change for ever, with more garbage than data. Maintain merges
+// all tables into one level when they have grown to twice what they were after
+// the last time and four memory tables, and once when nothing was written since
+// the last call. A store that is quiet and merged costs it microseconds.
+func (s *Store) Maintain(ctx context.Context) error {
+	if err := s.enter(); err != nil {
+		return err
+	}
+	defer s.leave()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.state.Lock()
+	quiet := !s.written
+	s.written = false
+	settled := s.settled
+	s.state.Unlock()
+
+	total, above := s.levels()
+	grown := total > 2*settled+4*s.o.MemTable
+	if !grown && !(quiet && above*mergeShare > total) || total > mergeMax || s.room(total) != nil {
+		return nil
+	}
+	if err := s.db.Flatten(1); err != nil {
+		return fmt.Errorf("data directory %s: merging tables: %w", s.dir, err)
+	}
+	after, _ := s.levels()
+	s.state.Lock()
+	s.settled = after
+	s.state.Unlock()
+	s.o.Log.Debug("merged all tables", zap.String("directory", s.dir), zap.Int64("bytes_before", total), zap.Int64("bytes_after", after))
+	return nil
+}
+
+// levels is the size of all tables, and of those above the lowest level.
+func (s *Store) levels() (total, above int64) {
+	lowest := int64(0)
+	for _, l := range s.db.Levels() {
+		total += l.Size
+		if l.NumTables > 0 {
+			lowest = l.Size
+		}
+	}
+	return total, total - lowest
+}
