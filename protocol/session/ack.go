@@ -52,6 +52,7 @@ func (s *Session) receiveAck(frame []byte, t packet.Type, out *Output) error {
 		s.ledger.done(f.seq, 1)
 		s.headed()
 		f.step, f.run, f.terms, f.seq = pubcomp, nil, nil, 0
+		f.flags &^= flagHeld
 		s.safely(out, func() { s.ack(packet.TypePubrel, id, packet.Success, out) }) // [MQTT-4.3.3-4]
 	default:
 		return violation(packet.ProtocolError, t.String()+" for a message that does not wait for it", "")
@@ -91,6 +92,11 @@ func (s *Session) safely(out *Output, write func()) {
 		write()
 		return
 	}
+	s.ledger.hurry()
+	if !s.Dirty() {
+		write()
+		return
+	}
 	out.swap()
 	write()
 	out.swap()
@@ -105,7 +111,7 @@ func (s *Session) resend(now int64, out *Output) {
 	}
 	for !w.settled() {
 		f := w.at(w.resend)
-		if s.room() == 0 {
+		if s.room() == 0 || s.holds(f) {
 			return
 		}
 		s.resendFlight(w.resend, f, now, out)
@@ -136,17 +142,14 @@ func (s *Session) resendFlight(position uint32, f *flight, now int64, out *Outpu
 	if f.step == pubrec {
 		qos = packet.QoS2
 	}
-	sent := false
-	if qos == packet.QoS2 {
-		s.safely(out, func() { sent = s.appendFlight(f, qos, id, true, now, out) })
-	} else {
-		sent = s.appendFlight(f, qos, id, true, now, out)
-	}
-	if !sent {
+	again := f.flags&flagHeld == 0
+	if !s.appendFlight(f, qos, id, again, now, out) {
 		s.release(f)
 		return
 	}
-	f.flags |= flagSent
+	f.flags = f.flags&^flagHeld | flagSent
 	w.counted++
-	out.Counts.Redelivered++
+	if again {
+		out.Counts.Redelivered++
+	}
 }

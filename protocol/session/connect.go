@@ -18,7 +18,10 @@ type Attachment struct {
 // gets a new Session, never one that was used.
 func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output) {
 	present := s.known
-	before, stored := s.recordNow(), s.ledger != nil && !s.ledger.record
+	var before *Record // as the store has it
+	if s.ledger != nil && s.ledger.known() {
+		before = s.recordNow()
+	}
 	s.known = true
 	s.state = attached
 	s.version = c.Version
@@ -39,8 +42,7 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 			s.expiry = s.limits.ExpiryMaximum
 		}
 	}
-	if after := s.recordNow(); s.ledger != nil && (!stored || after.EndAt != before.EndAt || after.Expiry != before.Expiry ||
-		after.Version != before.Version || after.Will != before.Will || after.WillAt != before.WillAt) {
+	if s.ledger != nil && (before == nil || *before != *s.recordNow()) {
 		s.ledger.record = true
 		out.Gate = s.ledger.waits
 	}
@@ -52,7 +54,7 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 		s.resendReleases(out)
 		s.age(now)
 	}
-	if s.ledger.spilled() {
+	if s.ledger.spilled() && s.queue == nil {
 		s.queue = &queue{taken: now}
 	}
 	if s.queue != nil || s.in != nil {

@@ -54,21 +54,18 @@ func (s *Session) Deliver(r *packet.Run, t *Terms, now int64, out *Output) {
 	}
 }
 
-// send writes n frames of r, which the Session got at since, from offset on and returns the offset behind them. The window has room.
+// send writes n frames of r, or holds them back, which the Session got at since, from offset on and returns the offset behind them. The window has room.
 func (s *Session) send(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since, now int64, seq uint64, out *Output) int {
 	if qos > packet.QoS0 && s.out == nil {
 		s.out = newWindow(s.nextID)
 		s.age(now)
 	}
-	if qos == packet.QoS2 && s.waits() { // its Packet Identifier has to be safe, or the Client would not know it again
-		out.swap()
-		defer out.swap()
+	if qos > packet.QoS0 && s.ledger != nil {
+		s.ledger.head, s.ledger.sent = true, seq+uint64(n)
+		if qos == packet.QoS2 && s.ledger.waits {
+			return s.hold(r, t, offset, n, since, seq)
+		}
 	}
-	return s.write(r, t, offset, n, qos, since, now, seq, out)
-}
-
-// write is send without the wait.
-func (s *Session) write(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since, now int64, seq uint64, out *Output) int {
 	plain := !r.HasExpiry && r.LargestAs(s.version, qos > packet.QoS0) <= int(s.maxPacket) &&
 		(s.version < packet.V5 || s.aliasMax == 0 && len(t.IDs) == 0)
 	if plain && (offset == 0 || r.Is(s.version, qos > packet.QoS0)) {
@@ -170,9 +167,7 @@ func (s *Session) appendFlight(f *flight, qos packet.QoS, id uint16, dup bool, n
 	if s.version == packet.V5 {
 		p.SubscriptionIDs = t.IDs
 		p.MessageExpiry = remaining(r, f.at, now)
-		if qos == packet.QoS2 && s.waits() {
-			// It may come behind what is written after it, so it neither sets an alias nor relies on one.
-		} else if alias, fresh = s.aliasFor(p.Topic); alias != 0 {
+		if alias, fresh = s.aliasFor(p.Topic); alias != 0 {
 			p.TopicAlias = alias
 			if !fresh {
 				p.Topic = nil
@@ -211,6 +206,7 @@ func (s *Session) drain(now int64, out *Output) {
 		s.refill(out)
 	}
 	s.resend(now, out)
+	s.tell(now, out)
 	for {
 		e, q := s.queue.front(), s.queue
 		if e != nil && !s.lapsed(e, now) && (s.room() == 0 || !s.settled()) {

@@ -12,13 +12,13 @@ func (s *Session) Detach(now int64, out *Output) {
 	}
 	s.leave(out)
 	s.leaveWill(now, out)
-	s.recorded()
 	switch s.expiry {
 	case 0:
 		s.finish(now, out)
 	case NoExpiry:
 	default:
 		s.endAt = now + int64(s.expiry)*1000
+		s.recorded()
 	}
 }
 
@@ -74,8 +74,8 @@ func (s *Session) finish(now int64, out *Output) {
 		out.Unsubscribe = append(out.Unsubscribe, UnsubscribeRequest{Filters: filters, After: len(out.Subscribe), Behind: len(out.Publish)})
 	}
 	s.redistribute(now, out)
-	if s.ledger != nil {
-		s.ledger.over = true
+	if l := s.ledger; l != nil {
+		*l = ledger{waits: l.waits, over: true, next: l.next, from: l.next, sent: l.next, ready: l.next}
 	}
 	*s = Session{clientID: s.clientID, limits: s.limits, state: ended, nextID: 1, ledger: s.ledger}
 	out.Ended = true
@@ -98,7 +98,7 @@ func (s *Session) redistribute(now int64, out *Output) {
 	}
 	if w := s.out; w != nil {
 		for p := w.head; p != w.tail; p++ {
-			if f := w.at(p); f.step == puback {
+			if f := w.at(p); f.run != nil && (f.step == puback || f.flags&flagHeld != 0) {
 				give(f.terms.Shared, part(f.run, int(f.offset), 1), f.at)
 			}
 		}
@@ -111,8 +111,8 @@ func (s *Session) redistribute(now int64, out *Output) {
 	}
 	if l := s.ledger; l != nil { // what only the store has is not handed back
 		for i := range l.fresh {
-			if f := &l.fresh[i]; f.Seq >= l.from {
-				give(f.Terms.Shared, part(f.Run, int(f.Offset), int(f.Count)), f.At)
+			if e := l.fresh[i].rest(l.from); e.left > 0 {
+				give(e.terms.Shared, part(e.run, int(e.offset), int(e.left)), e.at)
 			}
 		}
 	}

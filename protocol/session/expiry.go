@@ -58,8 +58,8 @@ func (s *Session) Next() int64 {
 	if e := s.queue.front(); e != nil && s.limits.Queue.Age > 0 {
 		sooner(e.at + s.limits.Queue.Age)
 	}
-	if s.ledger != nil && s.state == away {
-		sooner(s.ledger.lapse)
+	if l := s.ledger; l != nil && s.state == away && l.lapse != 0 && !l.loading && s.queue.front() == nil && l.from < l.stored() {
+		sooner(l.lapse)
 	}
 	if s.queue != nil && s.queue.strained {
 		sooner(s.queue.taken + s.limits.Queue.Patience)

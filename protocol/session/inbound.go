@@ -129,6 +129,7 @@ func (s *Session) answerQoS2(e routing, out *Output) {
 // were sent again on, is closed or closing: counts do not matter any more.
 func (s *Session) unreceive(r *packet.Run) {
 	if r.QoS == packet.QoS2 {
+		s.headed()
 		eachID(r, s.in.ids.remove)
 	}
 }

@@ -20,6 +20,15 @@ type Limits struct {
 	TopicLevels     int    // levels of a Topic Name or Topic Filter at most; 0: no bound
 
 	Queue QueueLimits
+
+	pages pageLimits
+}
+
+// pageLimits are the sizes of what a durable Session writes and reads at a time; 0: the usual.
+type pageLimits struct {
+	page int   // bytes of frames from which a page is full
+	keep int64 // bytes of frames that wait in memory for a Client that is connected
+	low  int   // messages that wait in memory below which more are loaded
 }
 
 // QueueLimits bound what waits for a Client that is away or slow.
@@ -44,6 +53,19 @@ const (
 	// Quota exceeded. What arrives all the same is taken up to twice the bound, then dropped.
 	Reject
 )
+
+func (l *Limits) pageBytes() int { return usual(l.pages.page, 128<<10) }
+
+func (l *Limits) keepBytes() int64 { return usual(l.pages.keep, 256<<10) }
+
+func (l *Limits) loadLow() int { return usual(l.pages.low, 256) }
+
+func usual[T int | int64](n, usual T) T {
+	if n == 0 {
+		return usual
+	}
+	return n
+}
 
 func (l *Limits) receiveMaximum() int {
 	if l.ReceiveMaximum == 0 {

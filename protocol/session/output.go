@@ -8,9 +8,9 @@ import (
 // appended to, in order, and nothing is ever read back.
 type Output struct {
 	Packets      []byte               // frames to the Client
-	Held         []byte               // frames to the Client, behind Packets, once all that the Session is now has been collected and committed
-	Gate         bool                 // of Attach: all frames have to wait for that
-	Load         *Load                // pages of the store are wanted; answer with Loaded
+	Held         []byte               // frames to the Client, behind Packets, once the next Collect is committed; Dirty then. Not for another connection
+	Gate         bool                 // of Attach: from now on all frames have to wait until the next Collect that is not quiet is committed
+	Load         *Load                // pages of the store are wanted; answer once with Loaded
 	Publish      []*packet.Run        // Application Messages to route, Wills too; answer those with QoS 1 and 2 with Acknowledge
 	Subscribe    []SubscribeRequest   // Topic Filters to register; answer each with Subscribed
 	Unsubscribe  []UnsubscribeRequest // Topic Filters to forget; answer with Unsubscribed unless the Packet Identifier is 0

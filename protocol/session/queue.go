@@ -105,18 +105,24 @@ func (q *queue) own() {
 	q.young = 0
 }
 
-// purge drops what expired and returns how many messages that were.
-func (q *queue) purge(now int64, l *ledger) int {
+// purge drops what expired, of a durable Session at the front alone, and returns how many messages that were.
+func (q *queue) purge(now int64, l *ledger) (dropped int) {
 	if q.deadline == 0 || now < q.deadline {
 		return 0
 	}
-	all, dropped := *q, 0
+	if l != nil { // what waits has no gaps, so that it is told by where it begins
+		for e := q.front(); e != nil && expired(e.run, e.at, now); e = q.front() {
+			l.done(e.seq, int(e.left))
+			dropped += q.pop()
+		}
+		return dropped
+	}
+	all := *q
 	q.head, q.n, q.messages, q.bytes, q.young, q.deadline = 0, 0, 0, 0, 0, 0
 	q.ring = make([]queued, len(all.ring))
 	for i := range all.n {
 		if e := all.index(i); expired(e.run, e.at, now) {
 			dropped += int(e.left)
-			l.done(e.seq, int(e.left))
 		} else {
 			q.push(*e)
 		}
@@ -127,10 +133,13 @@ func (q *queue) purge(now int64, l *ledger) int {
 
 // enqueue lets the frames of r from offset on wait, QoS 1 and 2, within the bounds of the queue.
 func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, out *Output) {
-	if s.queue == nil {
-		s.queue = &queue{}
-	}
 	q, l := s.queue, &s.limits.Queue
+	if q == nil {
+		q = &queue{}
+		if s.ledger == nil || s.state == attached {
+			s.queue = q
+		}
+	}
 	messages, bytes := l.Messages, l.Bytes
 	if q.n == 0 && !s.ledger.spilled() {
 		q.taken = now
@@ -166,8 +175,8 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 		if !alone && s.dropOldest(out) {
 			continue
 		}
-		if s.ledger != nil && s.ledger.loading && !alone {
-			break // the oldest are being loaded, to be dropped then
+		if s.ledger.spilled() && !alone {
+			break // the oldest are on a page, and dropped once they are loaded
 		}
 		out.Counts.DroppedQueueFull++
 		e.offset += uint32(frameSize(r.Frames[e.offset:]))

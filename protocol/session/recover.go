@@ -11,7 +11,14 @@ func (s *Session) Recover(now int64, out *Output) {
 		s.nextID = s.out.id(s.out.tail)
 	}
 	s.nextID = max(1, s.nextID)
-	s.queue = s.queue.repair(out)
+	if l := s.ledger; l == nil {
+		s.queue = s.queue.repair(out)
+	} else if q := s.queue.repair(new(Output)); q != nil || s.queue == nil {
+		s.queue = q // what it left out comes back from where it is kept
+	} else {
+		l.pass(min(l.from, l.sent), min(0, -s.queue.messages), min(0, -s.queue.bytes))
+		s.queue = nil
+	}
 	s.qos0 = s.qos0.repair(out)
 	if s.in != nil {
 		s.in.repair()
@@ -55,7 +62,7 @@ func (w *window) repair(cold bool, out *Output) *window {
 		w.head++
 		w.headID = following(w.headID)
 	}
-	w.resend = w.head
+	w.resend, w.held = w.head, w.head
 	return w
 }
 

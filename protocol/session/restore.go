@@ -2,6 +2,7 @@ package session
 
 import (
 	"iter"
+	"slices"
 )
 
 // Restore makes s the Session that a store has, after Init. It is away; if its Client was connected when the store was last written, that
@@ -40,17 +41,18 @@ func (s *Session) Restore(r *Record, h *Head, subscriptions iter.Seq[Subscriptio
 
 func (s *Session) restoreHead(h *Head) {
 	l := s.ledger
-	l.next, l.from = max(1, h.Next), min(max(1, h.Queue), max(1, h.Next))
-	l.collected, l.safe = l.next, l.next
-	l.messages, l.bytes, l.lapse = h.Messages, h.Bytes, h.Lapse
+	l.next = max(1, h.Next)
+	l.from = min(max(1, h.Queue), l.next)
 	if h.Messages == 0 {
 		l.from = l.next
 	}
+	l.sent, l.ready = l.next, l.next
+	l.messages, l.bytes, l.lapse = h.Messages, h.Bytes, h.Lapse
 	s.nextID = max(1, h.NextID)
 	if len(h.Inflight) > 0 {
 		s.out = restoreWindow(h)
 		s.nextID = s.out.id(s.out.tail)
-		l.cold = s.out.coldAfter(0)
+		s.chill()
 	}
 	if len(h.Received) > 0 {
 		s.in = &inbound{}
@@ -96,31 +98,41 @@ func (w *window) append(f flight) {
 	}
 }
 
+// chill lets go of the frames of what is in flight, and tells that they have to be loaded if there are any.
+func (s *Session) chill() {
+	l, w := s.ledger, s.out
+	for p := w.head; p != w.tail; p++ {
+		if f := w.at(p); f.step == puback || f.step == pubrec {
+			f.run, f.terms = nil, nil
+			l.cold, l.coldAt, l.coldEnd = true, 0, l.from
+		}
+	}
+}
+
 // reconcile counts anew what is needed of pages and of what is fresh, after a failure.
 func (s *Session) reconcile() {
 	l := s.ledger
 	if l == nil {
 		return
 	}
-	l.head, l.record, l.loading = true, true, false
+	s.spill()
+	l.head, l.record = true, true
+	l.pages = slices.DeleteFunc(l.pages, func(p page) bool { // those that were gone already stay so
+		if p.live > 0 && s.needed(p.first, p.end) == 0 {
+			l.gone = append(l.gone, Gone{p.first, p.bodies})
+			return true
+		}
+		return false
+	})
 	for i := range l.pages {
 		l.pages[i].live = s.needed(l.pages[i].first, l.pages[i].end)
 	}
-	kept := l.pages[:0]
-	for _, p := range l.pages {
-		if p.live == 0 {
-			l.gone = append(l.gone, Gone{p.first, p.bodies})
-		} else {
-			kept = append(kept, p)
-		}
-	}
-	l.pages = kept
 	for i := range l.fresh {
 		l.fresh[i].live = s.needed(l.fresh[i].Seq, l.fresh[i].end())
 	}
 }
 
-// needed counts the frames from seq first to before end that are in flight, in queue, or spilled.
+// needed counts the frames from seq first to before end that are in flight, or wait in the ledger.
 func (s *Session) needed(first, end uint64) (n uint32) {
 	if s.ledger.from < end {
 		n += uint32(end - max(first, s.ledger.from))
@@ -132,32 +144,22 @@ func (s *Session) needed(first, end uint64) (n uint32) {
 			}
 		}
 	}
-	if q := s.queue; q != nil {
-		for i := range q.n {
-			e := q.index(i)
-			from, to := max(first, e.seq), min(end, e.seq+uint64(e.left))
-			if from < to {
-				n += uint32(to - from)
-			}
-		}
-	}
 	return n
 }
 
-// Rest lets go of what a Session that is away can load again: what is in flight. It returns false if something is not safe yet.
+// Rest lets go of what a Session that is away can load again: what is in flight. It returns false if something is not safe yet, or
+// on its way.
 func (s *Session) Rest() bool {
 	l := s.ledger
-	if l == nil || s.state != away || s.Dirty() || len(l.pending) > 0 || l.loading || s.queue.front() != nil || s.in != nil && s.in.first < len(s.in.routing) {
+	if l == nil || s.state != away {
 		return false
 	}
-	s.queue = nil
-	if w := s.out; w != nil {
-		for p := w.head; p != w.tail; p++ {
-			if f := w.at(p); f.step == puback || f.step == pubrec {
-				f.run, f.terms = nil, nil
-				l.cold, l.coldAt = true, 0
-			}
-		}
+	s.spill()
+	if s.Dirty() || len(l.pending) > 0 || l.loading || s.in != nil && s.in.first < len(s.in.routing) {
+		return false
+	}
+	if s.out != nil {
+		s.chill()
 	}
 	l.pages = nil
 	return true

@@ -101,12 +101,14 @@ func (s *Session) Subscribed(id uint16, codes []packet.ReasonCode, out *Output) 
 		if !there || s.subs.list[at].change != c.made.change {
 			continue // changed again meanwhile
 		}
-		s.ledger.changed(c.made.Filter)
 		switch {
+		case codes[i] == packet.ReasonCode(c.made.Options.QoS): // as it is
 		case !codes[i].IsError():
 			s.subs.list[at].Options.QoS = packet.QoS(codes[i])
+			s.ledger.changed(c.made.Filter)
 		case c.existed:
 			s.subs.list[at] = c.previous
+			s.ledger.changed(c.made.Filter)
 		default:
 			s.unsubscribe(c.made.Filter)
 		}
@@ -186,19 +188,19 @@ func (s *Session) writeAnswer(a *answer, out *Output) {
 	if a.stale || s.state != attached {
 		return
 	}
-	if s.waits() {
-		out.swap()
-		defer out.swap()
-	}
-	start := len(out.Packets)
-	if a.unsub {
-		p := packet.Unsuback{PacketID: a.id, Codes: a.codes}
-		out.Packets = p.Append(out.Packets, s.version)
-	} else {
-		p := packet.Suback{PacketID: a.id, Codes: a.codes}
-		out.Packets = p.Append(out.Packets, s.version)
-	}
-	if !s.fits(start, out) {
+	fits := false
+	s.safely(out, func() {
+		start := len(out.Packets)
+		if a.unsub {
+			p := packet.Unsuback{PacketID: a.id, Codes: a.codes}
+			out.Packets = p.Append(out.Packets, s.version)
+		} else {
+			p := packet.Suback{PacketID: a.id, Codes: a.codes}
+			out.Packets = p.Append(out.Packets, s.version)
+		}
+		fits = s.fits(start, out)
+	})
+	if !fits {
 		s.close(packet.PacketTooLarge, nil, out)
 	}
 }

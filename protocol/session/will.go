@@ -12,6 +12,7 @@ func (s *Session) leaveWill(now int64, out *Output) {
 		s.publishWill(now, out)
 	default:
 		s.rare.willAt = now + int64(w.DelayInterval)*1000
+		s.recorded()
 	}
 }
 

@@ -17,6 +17,7 @@ type window struct {
 	head    uint32
 	tail    uint32
 	resend  uint32 // the first that was not yet sent again on this connection
+	held    uint32 // none before is held back, of those of this connection
 	used    int
 	counted int // against the Client's Receive Maximum
 	headID  uint16
@@ -46,6 +47,7 @@ const (
 const (
 	flagSent uint8 = 1 << iota // on this connection
 	flagOld                    // was there when the buffers were looked through last
+	flagHeld                   // has not been written yet, for it is not safe
 )
 
 const (
@@ -139,7 +141,7 @@ func (w *window) settled() bool {
 
 // reconnect forgets what was sent on the connection that is gone.
 func (w *window) reconnect() {
-	w.resend = w.head
+	w.resend, w.held = w.head, w.head
 	w.counted = 0
 	for p := w.head; p != w.tail; p++ {
 		w.at(p).flags &^= flagSent
