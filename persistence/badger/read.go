@@ -49,7 +49,7 @@ func (s *Store) Scan(prefix, from []byte, visit func(key, value []byte) bool) er
 	}
 	t := s.reader()
 	defer t.Discard()
-	it := t.NewIterator(library.IteratorOptions{Prefix: prefix}) // values are beside keys: nothing to fetch ahead
+	it := t.NewIterator(iteratorOptions(prefix))
 	defer it.Close()
 	var value []byte
 	for it.Seek(first); it.Valid(); it.Next() {
@@ -94,4 +94,9 @@ func (s *Store) readError(err error) error {
 		return corrupt(s.dir, err.Error())
 	}
 	return fmt.Errorf("data directory %s: %w", s.dir, err)
+}
+
+// iteratorOptions fetches nothing ahead: values are beside their keys.
+func iteratorOptions(prefix []byte) library.IteratorOptions {
+	return library.IteratorOptions{Prefix: prefix}
 }

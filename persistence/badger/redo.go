@@ -27,31 +27,37 @@ func redoKey(n uint32) []byte { return binary.BigEndian.AppendUint32([]byte{rese
 // commitLarge makes changes that need several transactions as one. Readers that
 // begin meanwhile wait.
 func (s *Store) commitLarge(entries []entry) error {
-	var pieces []entry
-	var piece []byte
-	add := func() {
-		pieces = append(pieces, entry{Op: persistence.Op{Key: redoKey(uint32(len(pieces))), Value: piece}})
-		piece = nil
-	}
-	for _, e := range entries {
-		if piece = appendEntry(piece, e); len(piece) >= s.piece() {
-			add()
-		}
-	}
-	if len(piece) > 0 {
-		add()
-	}
-	if err := s.split(pieces, s.commit); err != nil {
+	pieces, err := s.record(entries)
+	if err != nil {
 		return err
 	}
+	if err := s.mark(pieces); err != nil {
+		return err
+	}
+	return s.redo(entries, pieces)
+}
+
+// record keeps changes in pieces.
+func (s *Store) record(entries []entry) (pieces int, err error) {
+	var all []entry
+	var piece []byte
+	for i, e := range entries {
+		piece = appendEntry(piece, e)
+		if len(piece) >= s.piece() || i == len(entries)-1 {
+			all = append(all, entry{Op: persistence.Op{Key: redoKey(uint32(len(all))), Value: piece}})
+			piece = nil
+		}
+	}
+	return len(all), s.split(all, s.commit)
+}
+
+// mark says that the pieces are complete, once they are safe.
+func (s *Store) mark(pieces int) error {
 	if err := s.sync(); err != nil {
 		return err
 	}
-	count := binary.BigEndian.AppendUint32(nil, uint32(len(pieces)))
-	if err := s.commit([]entry{{Op: persistence.Op{Key: markerKey(), Value: count}}}); err != nil {
-		return err
-	}
-	return s.redo(entries, len(pieces))
+	count := binary.BigEndian.AppendUint32(nil, uint32(pieces))
+	return s.commit([]entry{{Op: persistence.Op{Key: markerKey(), Value: count}}})
 }
 
 // redo makes the changes of which a marker says that they are to be made.

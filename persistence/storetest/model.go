@@ -48,7 +48,7 @@ func (m *model) apply(rt *rapid.T) {
 			continue
 		}
 		v := rapid.SliceOfN(rapid.Byte(), 0, 4).Draw(rt, "value")
-		if rapid.IntRange(0, 99).Draw(rt, "size") == 99 { // a value that a store may have to cut
+		if rapid.IntRange(0, 199).Draw(rt, "size") == 199 { // a value that a store may have to cut
 			v = append(v, strings.Repeat("x", 280<<10)...)
 		}
 		b.Put(k, v)
@@ -88,7 +88,7 @@ func (m *model) scan(rt *rapid.T) {
 }
 
 func (m *model) reopen(rt *rapid.T) {
-	if rapid.IntRange(0, 9).Draw(rt, "really") == 9 { // it is what takes time
+	if rapid.IntRange(0, 29).Draw(rt, "really") == 29 { // it is what takes time
 		m.fixture.reopen()
 	}
 }

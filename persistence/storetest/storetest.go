@@ -294,11 +294,11 @@ func testLargeValues(t *testing.T, f *fixture) {
 
 // testReaders has readers look at batches of every size while they are applied.
 func testReaders(t *testing.T, f *fixture) {
-	const rounds = 30
+	const rounds = 12
 	apply := func(round uint64) {
 		keys := uint64(10)
-		if round%10 == 3 {
-			keys = 20_000
+		if round%5 == 3 {
+			keys = 8_000
 		}
 		var b persistence.Batch
 		for i := range keys {
