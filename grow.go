@@ -30,8 +30,8 @@ func (t *tree) growJournal(ctx actor.Context) {
 		return
 	}
 	options := journal.Options{
-		Store: s.store, Sync: s.config.Durability == configs.DurabilityDisk, Ended: s.ended,
-		Counters: t.counters, Log: t.broker.log, Spawn: s.working.Go,
+		Store: s.store, Sync: s.config.Durability == configs.DurabilityDisk, Ended: s.ended, Unused: s.first,
+		Counters: t.counters, Log: t.broker.log, Disk: s.disk,
 		Failed: func(err error) {
 			t.tables.ReadOnly.Store(true)
 			if s.config.Persistence.OnError == configs.OnErrorStop {

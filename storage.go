@@ -30,6 +30,8 @@ const (
 	pagesMost = 256 << 10
 	// maintainEvery is how often the store is looked after.
 	maintainEvery = time.Minute
+	// retryRead is how long a session waits after an error of the store before it is read again.
+	retryRead = time.Second
 	// bootShift leaves as many numbers to one boot as nobody uses up.
 	bootShift = 40
 )
@@ -47,16 +49,26 @@ type storage struct {
 	numbers  atomic.Uint64
 	wrote    atomic.Int64 // messages since the last group
 	reader   *retained.Reader
-	readers  chan struct{}
+	work     chan func()    // for the one goroutine that writes
+	async    func(func())   // runs what reads
 	working  sync.WaitGroup // goroutines that use the store
 	stop     context.CancelFunc
+	ending   chan struct{} // closed when nothing waits any more
 	control  *control.Server
 }
 
 // openStorage opens the store of an instance and reads what is in it; nil if
 // the instance keeps nothing.
 func (b *Broker) openStorage() (*storage, error) {
-	s := &storage{store: b.store, config: b.config, log: b.log, readers: make(chan struct{}, readersMost)}
+	s := &storage{store: b.store, config: b.config, log: b.log, work: make(chan func(), 4), ending: make(chan struct{})}
+	readers := make(chan struct{}, readersMost)
+	s.async = func(read func()) {
+		s.working.Go(func() {
+			readers <- struct{}{}
+			defer func() { <-readers }()
+			read()
+		})
+	}
 	if s.store == nil {
 		if b.config.DataDir == "" {
 			return nil, nil
@@ -106,6 +118,7 @@ func (s *storage) read() error {
 		return fmt.Errorf("data directory %s: %w", s.config.DataDir, err)
 	}
 	s.reader = retained.NewReader(s.store, readersMost)
+	s.working.Go(s.write)
 	return nil
 }
 
@@ -133,22 +146,43 @@ func (s *storage) waits() bool {
 	return s != nil && s.config.Durability != configs.DurabilityMemory
 }
 
+// disk has work done that writes, on one goroutine.
+func (s *storage) disk(work func()) { s.work <- work }
+
+// write is that goroutine.
+func (s *storage) write() {
+	for work := range s.work {
+		work()
+	}
+}
+
 // load reads pages of a session's queue.
 func (s *storage) load(id, from uint64, loaded func(*message.Loaded)) {
-	s.working.Go(func() {
-		s.readers <- struct{}{}
-		defer func() { <-s.readers }()
+	s.async(func() {
 		found, last, err := persistence.LoadPages(s.store, id, from, pagesMost)
 		if err != nil {
-			s.log.Error("messages that wait for a client cannot be read", zap.Uint64("session", id), zap.Error(err))
-			last = true
+			s.log.Error("messages that wait for a client cannot be read, that is tried again", zap.Uint64("session", id), zap.Error(err))
+			s.pause(retryRead)
 		}
 		m := &message.Loaded{Last: last, Pages: make([]core.LoadedPage, len(found))}
 		for i, p := range found {
+			if p.Damage != nil {
+				s.log.Error("messages that waited for a client are damaged and are dropped", zap.Uint64("session", id), zap.Error(p.Damage))
+			}
 			m.Pages[i] = core.LoadedPage{First: p.First, Page: p.Page, Bodies: p.Bodies}
 		}
 		loaded(m)
 	})
+}
+
+// pause waits, or until the end.
+func (s *storage) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.ending:
+	}
 }
 
 // serve answers who asks about the store, and looks after it.
@@ -224,6 +258,8 @@ func (s *storage) close() error {
 	if s.stop != nil {
 		s.stop()
 	}
+	close(s.ending)
+	close(s.work)
 	s.working.Wait()
 	if s.reader != nil {
 		s.reader.Close()

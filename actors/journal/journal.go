@@ -4,7 +4,7 @@
 // which the journal hears when all receivers have taken account of the messages.
 // While one group is written, what comes gathers for the next. Then the journal
 // gives the tickets that are ready to the group, collects from everybody who is
-// dirty what it has to write by now, hands it all to the one goroutine that
+// dirty what it has to write by now, hands it all to the one who
 // writes, and tells everybody when it is as safe as the instance promises. What
 // was acknowledged by its receivers before its group began is thus never written.
 //
@@ -30,6 +30,8 @@ const (
 	lazyAfter = 100
 	// retryAfter is how long the journal waits for room on a full disk before it tries again, in milliseconds.
 	retryAfter = 500
+	// settleAfter is how long what was written may stay unsynced where groups do not wait for that, in milliseconds.
+	settleAfter = 1000
 )
 
 // Options is how a journal works.
@@ -46,8 +48,11 @@ type Options struct {
 	Log      *zap.Logger
 	// Ended are sessions of which something may be left in the store.
 	Ended []uint64
-	// Spawn runs what works on the disk; nil: a goroutine.
-	Spawn func(func())
+	// Unused is the number from which on no body is in the store at the start.
+	Unused uint64
+	// Disk has somebody else do work that may wait for the disk: one piece at a time, in the order of the calls. It does not
+	// block as long as no more than two pieces are waiting, and has done all once the instance has ended.
+	Disk func(work func())
 }
 
 // Journal is the actor.
@@ -65,11 +70,14 @@ type Journal struct {
 	urgent  bool               // somebody waits for the next group
 	flushes []chan<- struct{}
 
+	synced int64 // Unix ms of the last sync that nobody waited for
 	timer  *eventloop.Timer
 	armed  bool
 	full   bool // the disk is, and that was logged
 	broken bool // nothing is written any more
 	writer *writer
+	chores chores // what the writer has to do when there is nothing else
+	busy   bool   // with a chore
 }
 
 // group is what is written together.
@@ -80,23 +88,22 @@ type group struct {
 	batch   persistence.Batch
 	bodies  []message.Body
 	ended   []uint64
+	applied bool // the store has the changes, and may have to be synced yet
 	wants   []*actor.PID
 	flushes []chan<- struct{}
 }
 
-// written is the writer's word about a group.
+// written is the writer's word about a group, or about a chore.
 type written struct {
-	group *group
-	err   error
+	group  *group
+	err    error
+	chores chores // what is left to be done
 }
 
 type tick struct{}
 
 // New makes the actor. It runs on loop.
 func New(o Options, loop eventloop.Loop) *Journal {
-	if o.Spawn == nil {
-		o.Spawn = func(run func()) { go run() }
-	}
 	return &Journal{o: o, loop: loop, known: make(map[*actor.PID]int)}
 }
 
@@ -106,8 +113,9 @@ func (j *Journal) Receive(ctx actor.Context) {
 	case *actor.Started:
 		j.self, j.root = ctx.Self(), ctx.ActorSystem().Root
 		j.timer = eventloop.NewTimer(func() { j.root.Send(j.self, tick{}) })
-		j.writer = newWriter(&j.o, func(g *group, err error) { j.root.Send(j.self, &written{g, err}) })
-		j.o.Spawn(j.writer.run)
+		j.writer = newWriter(&j.o)
+		j.chores = j.writer.chores()
+		j.tidy()
 	case *message.Ready:
 		j.ready = append(j.ready, m.Ticket)
 	case *message.Dirty:
@@ -125,9 +133,10 @@ func (j *Journal) Receive(ctx actor.Context) {
 	case tick:
 		j.armed = false
 		if j.full {
-			j.writer.write(j.running)
+			j.write(j.running)
 		} else {
-			j.urgent = true
+			j.urgent = len(j.dirty) > 0
+			j.tidy()
 		}
 	case system.Drained:
 		j.begin()
@@ -187,13 +196,45 @@ func (j *Journal) collected() {
 	case g.batch.Len() == 0 && len(g.bodies) == 0 && len(g.ended) == 0:
 		j.committed()
 	default:
-		j.writer.write(g)
+		j.write(g)
+	}
+}
+
+// write has the writer commit a group.
+func (j *Journal) write(g *group) {
+	j.o.Disk(func() {
+		err := j.writer.commit(g)
+		j.root.Send(j.self, &written{g, err, j.writer.chores()})
+	})
+}
+
+// tidy has the writer do a chore, unless there is something more important.
+func (j *Journal) tidy() {
+	switch {
+	case j.busy || j.broken || j.running != nil || j.chores == (chores{}):
+	case j.chores.reap:
+		j.busy = true
+		j.o.Disk(func() {
+			j.writer.reapSome()
+			j.root.Send(j.self, &written{chores: j.writer.chores()})
+		})
+	case j.loop.Now() < j.synced+settleAfter:
+		j.arm(settleAfter)
+	default:
+		j.busy, j.synced = true, j.loop.Now()
+		j.o.Disk(func() {
+			j.writer.settle()
+			j.root.Send(j.self, &written{chores: j.writer.chores()})
+		})
 	}
 }
 
 func (j *Journal) written(m *written) {
+	j.chores = m.chores
 	switch {
-	case m.group != j.running:
+	case m.group == nil:
+		j.busy = false
+		j.tidy()
 	case m.err == nil:
 		if j.full {
 			j.full = false
@@ -244,6 +285,7 @@ func (j *Journal) committed() {
 	for _, done := range g.flushes {
 		close(done)
 	}
+	j.tidy()
 }
 
 // arm lets a tick come before long, unless one is coming.
@@ -257,10 +299,6 @@ func (j *Journal) arm(after int64) {
 func (j *Journal) stop() {
 	if j.timer != nil {
 		j.loop.Stop(j.timer)
-	}
-	if j.writer != nil {
-		j.writer.stop()
-		j.writer = nil
 	}
 	if j.running != nil {
 		j.flushes = append(j.flushes, j.running.flushes...)

@@ -1,82 +1,38 @@
 package journal
 
 import (
-	"time"
-
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/persistence"
 )
 
-const (
-	// settleAfter is how long what was written may stay unsynced where groups do not wait for that.
-	settleAfter = time.Second
-	// reapSlice is how many keys of ended sessions are removed at once.
-	reapSlice = 512
-)
+// reapSlice is how many keys of ended sessions are removed at once.
+const reapSlice = 512
 
-// writer is the one who writes to the store, on a goroutine of its own.
+// writer is what writes to the store. Its methods are work for [Options.Disk],
+// and so are called one at a time, away from the actor.
 type writer struct {
-	o      *Options
-	bodies *persistence.Bodies
-	done   func(*group, error)
-	groups chan *group
-	end    chan struct{} // closed when the goroutine has ended
-
+	o        *Options
+	bodies   *persistence.Bodies
 	reap     []uint64 // ended sessions of which something is left
 	unsynced bool
 }
 
-func newWriter(o *Options, done func(*group, error)) *writer {
-	return &writer{o: o, bodies: persistence.NewBodies(o.Store), done: done, groups: make(chan *group, 1), end: make(chan struct{}), reap: o.Ended}
+// chores is what a writer would do that nobody waits for.
+type chores struct {
+	reap bool // remove what is left of ended sessions
+	sync bool // make what was written safe from a loss of power
 }
 
-// write hands a group over; there is never more than one.
-func (w *writer) write(g *group) { w.groups <- g }
-
-// stop lets the goroutine end. It does not wait for it.
-func (w *writer) stop() { close(w.groups) }
-
-// run writes groups, and between them does what nobody waits for.
-func (w *writer) run() {
-	defer close(w.end)
-	timer := time.NewTimer(settleAfter)
-	defer timer.Stop()
-	for {
-		if len(w.reap) > 0 {
-			select {
-			case g, ok := <-w.groups:
-				if !ok {
-					return
-				}
-				w.done(g, w.commit(g))
-			default:
-				w.reapSome()
-			}
-			continue
-		}
-		if w.unsynced {
-			timer.Reset(settleAfter)
-			select {
-			case g, ok := <-w.groups:
-				if !ok {
-					return
-				}
-				w.done(g, w.commit(g))
-			case <-timer.C:
-				w.settle()
-			}
-			continue
-		}
-		g, ok := <-w.groups
-		if !ok {
-			return
-		}
-		w.done(g, w.commit(g))
-	}
+func newWriter(o *Options) *writer {
+	w := &writer{o: o, bodies: persistence.NewBodies(o.Store), reap: o.Ended}
+	w.bodies.Unused(o.Unused)
+	return w
 }
 
-// commit makes a group safe.
+func (w *writer) chores() chores { return chores{len(w.reap) > 0, w.unsynced} }
+
+// commit makes a group safe. It may be tried again after an error.
 func (w *writer) commit(g *group) error {
 	changes := make([]persistence.Change, len(g.bodies))
 	for i, b := range g.bodies {
@@ -84,10 +40,13 @@ func (w *writer) commit(g *group) error {
 	}
 	batch := new(persistence.Batch)
 	batch.Append(&g.batch)
-	if err := w.apply(batch, changes); err != nil {
-		return err
+	if !g.applied {
+		if err := w.apply(batch, changes); err != nil {
+			return err
+		}
+		g.applied = true // what follows may be tried again, this must not be: it counts
+		w.reap = append(w.reap, g.ended...)
 	}
-	w.reap = append(w.reap, g.ended...)
 	if w.o.Sync {
 		return w.o.Store.Sync()
 	}
@@ -96,11 +55,11 @@ func (w *writer) commit(g *group) error {
 }
 
 func (w *writer) apply(batch *persistence.Batch, changes []persistence.Change) error {
-	if err := w.bodies.Settle(changes, batch); err != nil {
-		w.bodies.Dropped()
-		return err
+	err := w.bodies.Settle(changes, batch)
+	if err == nil {
+		err = w.o.Store.Apply(batch)
 	}
-	if err := w.o.Store.Apply(batch); err != nil {
+	if err != nil {
 		w.bodies.Dropped()
 		return err
 	}
@@ -129,6 +88,6 @@ func (w *writer) reapSome() {
 func (w *writer) settle() {
 	w.unsynced = false
 	if err := w.o.Store.Sync(); err != nil {
-		w.o.Log.Error("the store was not synced", zap.Error(err))
+		w.o.Log.Error("what was written is not safe from a loss of power", zap.Error(err))
 	}
 }
