@@ -100,6 +100,7 @@ func TestLedgerJudges(t *testing.T) {
 		"never acknowledged": {func(b *books) {
 			b.get(b.sayOne(one))
 			b.wait()
+			b.wait()
 		}, map[kind]int{unanswered: 1}},
 		"withdrawn": {func(b *books) {
 			b.withdraw(b.sayOne(one))
@@ -175,6 +176,24 @@ func TestLedgerJudges(t *testing.T) {
 			b.revoke()
 			b.get(b.sayOne(one))
 		}, map[kind]int{misrouted: 1}},
+		"acknowledged before there was a subscription": {func(b *books) {
+			b.revoke()
+			m := b.sayOne(one)
+			b.acknowledgeAll(m)
+			b.grant(two)
+			b.get(m)
+		}, map[kind]int{misrouted: 1}},
+		"sent before there was a subscription, and not acknowledged": {func(b *books) {
+			b.revoke()
+			m := b.sayOne(one)
+			b.grant(two)
+			b.get(m)
+		}, nil},
+		"sent before a subscription ended, and not acknowledged": {func(b *books) {
+			m := b.sayOne(one)
+			b.revoke()
+			b.get(m)
+		}, nil},
 		"while a subscription ends": {func(b *books) {
 			m := b.sayOne(one)
 			b.unsubscribing(b.in, "crash/x/+/0")
@@ -202,7 +221,6 @@ func TestLedgerJudges(t *testing.T) {
 		"a Session that is lost": {func(b *books) {
 			b.acknowledgeAll(b.sayOne(one))
 			b.end(b.in)
-			b.wait()
 		}, map[kind]int{lost: 1}},
 		"a Session that was ended": {func(b *books) {
 			b.acknowledgeAll(b.sayOne(one))
