@@ -1,6 +1,7 @@
 package badger
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -120,7 +121,7 @@ func (s *Store) commit(entries []entry) error {
 	// that a loss of power leaves.
 	turned, err := s.logs.follow()
 	if err == nil && turned {
-		err = s.logs.settle()
+		err = errors.Join(s.logs.settle(), s.remember())
 	}
 	if err != nil {
 		return s.fail(err)

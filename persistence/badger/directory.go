@@ -50,7 +50,7 @@ func prepare(dir string) error {
 			return nil // whose it is, verify will tell
 		case slices.Contains([]string{tableFile, logFile, valueFile}, filepath.Ext(name)):
 			data = true
-		case !slices.Contains([]string{ownerFile, lockFile, registryFile, discardFile, "MANIFEST-REWRITE", "REWRITE-KEYREGISTRY", "lost+found"}, name):
+		case !slices.Contains([]string{ownerFile, lockFile, knownFile, knownFile + ".new", registryFile, discardFile, "MANIFEST-REWRITE", "REWRITE-KEYREGISTRY", "lost+found"}, name):
 			strange = name
 		}
 	}
@@ -88,7 +88,7 @@ func sweep(dir string, log *zap.Logger) error {
 			return fmt.Errorf("data directory: %w", err)
 		}
 		if info.Size() == 0 && slices.Contains([]string{logFile, valueFile, discardFile, registryFile}, suffix(entry.Name())) {
-			log.Debug("removing an empty file", zap.String("file", name))
+			log.Info("removing an empty file", zap.String("file", name))
 			if err := os.Remove(name); err != nil {
 				return fmt.Errorf("data directory: %w", err)
 			}

@@ -42,6 +42,12 @@ func (s *Store) Maintain(ctx context.Context) error {
 	if err := s.db.Flatten(1); err != nil {
 		return fmt.Errorf("data directory %s: merging tables: %w", s.dir, err)
 	}
+	s.applying.Lock()
+	err := s.remember()
+	s.applying.Unlock()
+	if err != nil {
+		return fmt.Errorf("data directory %s: %w", s.dir, err)
+	}
 	after, _ := s.levels()
 	s.state.Lock()
 	s.settled = after
@@ -50,12 +56,13 @@ func (s *Store) Maintain(ctx context.Context) error {
 	return nil
 }
 
-// levels is the size of all tables, and of those above the lowest level.
+// levels is the size of all tables, and of those above the lowest level. Tables
+// of the top level may each have all keys.
 func (s *Store) levels() (total, above int64) {
 	lowest := int64(0)
 	for _, l := range s.db.Levels() {
 		total += l.Size
-		if l.NumTables > 0 {
+		if l.NumTables > 0 && l.Level > 0 {
 			lowest = l.Size
 		}
 	}

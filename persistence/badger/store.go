@@ -54,6 +54,7 @@ type Store struct {
 	entries   []entry          // of the batch that is written, to use the memory again
 	large     map[string]large // by the key that refers to it
 	lastLarge uint64
+	known     int64        // how long the MANIFEST is, as far as is remembered
 	gate      sync.RWMutex // held by a batch that needs several transactions, and by who begins to read
 
 	state   sync.Mutex
@@ -112,7 +113,7 @@ func (s *Store) begin() error {
 	if err := s.logs.open(s.dir); err != nil {
 		return err
 	}
-	for _, step := range []func() error{s.checkFormat, s.finish, s.collect, s.greet} {
+	for _, step := range []func() error{s.checkFormat, s.finish, s.collect, s.greet, s.remember} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -127,9 +128,10 @@ func (s *Store) openLibrary() (err error) {
 			err = corrupt(s.dir, fmt.Sprint(p))
 		}
 	}()
-	s.db, err = library.Open(libraryOptions(s.dir, s.o))
+	db, err := library.Open(libraryOptions(s.dir, s.o))
 	switch {
 	case err == nil:
+		s.db = db // with an error there may be one too, which cannot be closed
 		return nil
 	case isFull(err):
 		return fmt.Errorf("%w: data directory %s: %v", persistence.ErrNoSpace, s.dir, err)
@@ -153,7 +155,7 @@ func libraryOptions(dir string, o Options) library.Options {
 	l.MemTableSize = o.MemTable
 	l.NumMemtables = 1
 	l.NumCompactors = 2
-	l.NumLevelZeroTables = 3
+	l.NumLevelZeroTables = 1 // merge each table at once: keys that change for ever take little more than their last value
 	l.NumLevelZeroTablesStall = 8
 	l.BaseTableSize = min(l.BaseTableSize, o.MemTable)
 	l.BaseLevelSize = min(l.BaseLevelSize, o.MemTable)
@@ -188,7 +190,9 @@ func (s *Store) Close() error {
 func (s *Store) end() error {
 	var err error
 	if s.db != nil {
-		err = s.db.Close()
+		if err = s.db.Close(); err == nil {
+			err = s.remember()
+		}
 	}
 	err = errors.Join(err, s.logs.close(), s.lock.release())
 	if err != nil {

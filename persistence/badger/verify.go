@@ -115,11 +115,15 @@ func readManifest(dir string) (m library.Manifest, err error) {
 			err = corrupt(name, fmt.Sprint(p))
 		}
 	}()
-	m, _, err = library.ReplayManifestFile(f, magic, library.DefaultOptions(dir).WithLogger(nil))
+	m, read, err := library.ReplayManifestFile(f, magic, library.DefaultOptions(dir).WithLogger(nil))
 	if err != nil {
 		return m, corrupt(name, err.Error())
 	}
-	return m, nil
+	whole, err := recall(dir, read)
+	if err == nil && !whole {
+		err = corrupt(name, "its end is missing")
+	}
+	return m, err
 }
 
 // libraryFormat is what this version of the library writes in its MANIFEST.
