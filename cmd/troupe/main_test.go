@@ -72,6 +72,12 @@ func TestHelpTellsExitCodes(t *testing.T) {
 		require.Contains(t, r.stdout, "Exit codes: 0 done; 1 failed")
 		require.Contains(t, r.stdout, "serve ")
 	}
+	for _, name := range []string{"backup", "restore", "storage", "repair"} {
+		r := command(t, "", nil, "help", name)
+		require.Zero(t, r.code)
+		require.Contains(t, r.stdout, "-c, --config file")
+		require.Contains(t, r.stdout, "--data-dir directory")
+	}
 	for _, name := range []string{"serve", "check", "config print"} {
 		r := command(t, "", nil, append([]string{"help"}, strings.Fields(name)...)...)
 		require.Zero(t, r.code)

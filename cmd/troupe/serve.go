@@ -45,6 +45,22 @@ ends it at once, with exit code 3.`,
 	return c
 }
 
+// whatIsKept says where the instance keeps data, and what an acknowledgement is worth.
+func whatIsKept(c configs.Config) string {
+	if c.DataDir == "" {
+		return "no data directory: sessions, queued and retained messages end with the process"
+	}
+	worth := "what is acknowledged survives a loss of power"
+	switch c.Durability {
+	case configs.DurabilityMemory:
+		worth = fmt.Sprintf("what is acknowledged is written within %v or %s, and lost if the process is killed before",
+			c.Persistence.FlushInterval, countText(int64(c.Persistence.FlushMessages), "message", "messages"))
+	case configs.DurabilityProcess:
+		worth = "what is acknowledged survives the end of the process, and may not survive a loss of power"
+	}
+	return fmt.Sprintf("data directory %s; durability %s: %s", c.DataDir, c.Durability, worth)
+}
+
 // serve runs one instance until a signal ends it. It prints to out where it
 // listens and where it keeps data.
 func serve(ctx context.Context, config configs.Config, log *zap.Logger, out io.Writer) error {
@@ -65,8 +81,7 @@ func serve(ctx context.Context, config configs.Config, log *zap.Logger, out io.W
 	for _, l := range config.Listeners {
 		fmt.Fprintf(out, "troupe: listening on mqtt://%s\n", broker.Addr(l.Name))
 	}
-	fmt.Fprintf(out, "troupe: data directory %s; durability %s: sessions and retained messages live in memory and end with the process\n",
-		config.DataDir, config.Durability)
+	fmt.Fprintln(out, "troupe: "+whatIsKept(config))
 
 	select {
 	case <-broker.Done():

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/internal/control"
+	"github.com/troupemq/troupe/persistence"
+	"github.com/troupemq/troupe/persistence/badger"
+)
+
+// data is a command's way to a data directory: the configuration, of which it
+// needs no more than serve does to find the directory.
+type data struct{ configuration }
+
+func (d *data) addFlags(c *cobra.Command) {
+	c.Flags().StringVarP(&d.file, "config", "c", "", "configuration `file` of the instance: .yaml, .yml, .toml or .json")
+	c.Flags().String("data-dir", "", "data `directory` of the instance")
+}
+
+// directory is the data directory, absolute, and all that is configured.
+func (d *data) directory(c *cobra.Command) (string, configs.Config, error) {
+	config, _, err := d.load(c)
+	if err != nil {
+		return "", config, err
+	}
+	if config.DataDir == "" {
+		return "", config, usageError{errors.New("data_dir is empty: this instance keeps nothing on disk; name a directory with --data-dir or -c")}
+	}
+	dir, err := filepath.Abs(config.DataDir)
+	if err != nil {
+		return "", config, fmt.Errorf("data directory %s: %w", config.DataDir, err)
+	}
+	return dir, config, nil
+}
+
+// held tells what is in a directory, save for what a process that was killed may
+// have left in an empty one.
+func held(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if !slices.Contains([]string{control.SocketName, "lost+found"}, e.Name()) {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// openStore opens the store of an instance that does not run. Unlike the instance
+// it makes none where there is none, and needs no room.
+func openStore(dir string, config configs.Config, unread bool) (*badger.Store, error) {
+	names, err := held(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(names) == 0 {
+		return nil, fmt.Errorf("data directory %s holds nothing; name that of an instance with --data-dir or -c", dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s, err := badger.Open(dir, badger.Options{MemTable: int64(config.Persistence.Memtable), MinFree: -1, Owner: "a command", Unread: unread})
+	if errors.Is(err, persistence.ErrLocked) {
+		return nil, fmt.Errorf("%w; nobody answers at %s", err, control.Socket(dir))
+	}
+	return s, err
+}
+
+// interruptible is a writer that fails once a context is over.
+type interruptible struct {
+	ctx context.Context
+	io.Writer
+}
+
+func (i interruptible) Write(p []byte) (int, error) {
+	if i.ctx.Err() != nil {
+		return 0, context.Cause(i.ctx)
+	}
+	return i.Writer.Write(p)
+}
+
+// untilDone is a reader that fails once a context is over, even while r waits for
+// more, as standard input may for ever.
+func untilDone(ctx context.Context, r io.Reader) io.Reader {
+	out, in := io.Pipe()
+	context.AfterFunc(ctx, func() { _ = in.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.CopyBuffer(struct{ io.Writer }{in}, struct{ io.Reader }{r}, make([]byte, 256<<10))
+		_ = in.CloseWithError(err)
+	}()
+	return out
+}
+
+// amountText is a number of bytes for people.
+func amountText(n int64) string {
+	const units = "KMGTPE"
+	value, unit := float64(n), -1
+	for value >= 1024 && unit < len(units)-1 {
+		value /= 1024
+		unit++
+	}
+	if unit < 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %ciB", value, units[unit])
+}
+
+// countText is a number with its noun.
+func countText(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// partsText says what is in the parts of a store, the largest first.
+func partsText(parts map[persistence.Part]persistence.Amount) string {
+	keys := slices.SortedFunc(func(yield func(persistence.Part) bool) {
+		for part := range parts {
+			if !yield(part) {
+				return
+			}
+		}
+	}, func(a, b persistence.Part) int {
+		return cmp.Or(cmp.Compare(parts[b].Bytes, parts[a].Bytes), cmp.Compare(a, b))
+	})
+	texts := make([]string, len(keys))
+	for i, part := range keys {
+		texts[i] = fmt.Sprintf("%s %s", part, amountText(parts[part].Bytes))
+	}
+	return strings.Join(texts, ", ")
+}
