@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eclipse/paho.golang/paho"
 	"github.com/stretchr/testify/require"
 
 	"github.com/troupemq/troupe/internal/control"
@@ -161,6 +163,45 @@ func TestBackupOfARunningInstance(t *testing.T) {
 	require.Contains(t, r.stdout, ", 301 keys (")
 	require.Equal(t, exitDone, work(t, dir, nil, "restore", "--data-dir", "new", "b").code)
 	require.Equal(t, some(), stored(t, filepath.Join(dir, "new")))
+}
+
+// A broker that is restored from the backup of another one, which went on all the
+// time, has its Sessions, what waits for them and its Retained Messages.
+func TestBackupOfABrokerAtWork(t *testing.T) {
+	const waiting = 200
+	broker := serveProcess(t, "session: {passivate_after: 1s}")
+	sink := paho5(t, broker.address, lasting("sink", true))
+	sink.subscribe(paho.SubscribeOptions{Topic: "queue/#", QoS: 1})
+	require.NoError(t, sink.Disconnect(&paho.Disconnect{}))
+	source := paho5(t, broker.address, fresh("source"))
+	for i := range waiting {
+		source.publish(&paho.Publish{Topic: "queue/1", QoS: 1, Payload: fmt.Append(nil, i)})
+	}
+	source.publish(&paho.Publish{Topic: "state", QoS: 1, Retain: true, Payload: []byte("on")})
+
+	dir := broker.command.Dir
+	r := work(t, dir, nil, "storage")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	require.Contains(t, r.stdout, "troupe, running, durability disk\n")
+	require.Contains(t, r.stdout, "2, 1 connected, 1 subscription\n")
+	r = work(t, dir, nil, "backup", "b")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	source.publish(&paho.Publish{Topic: "queue/1", QoS: 1, Payload: []byte("after the backup")})
+	require.Contains(t, work(t, dir, nil, "repair").stderr, " is in use by troupe, process ")
+	require.Equal(t, exitFailure, work(t, dir, nil, "restore", "b").code)
+
+	restored := filepath.Join(dir, "restored")
+	r = work(t, dir, nil, "restore", "--data-dir", restored, "b")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	second := serveProcess(t, "", "--data-dir", restored)
+	back := paho5(t, second.address, lasting("sink", false))
+	require.True(t, back.connack.SessionPresent)
+	for i := range waiting {
+		back.expect(fmt.Sprint(i))
+	}
+	back.subscribe(paho.SubscribeOptions{Topic: "state", QoS: 1})
+	back.expect("on")
+	back.nothingMore()
 }
 
 // What an instance could not complete is no backup, and gets no name.

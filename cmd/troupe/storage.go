@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/troupemq/troupe"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/control"
 )
@@ -66,7 +67,7 @@ func storage(ctx context.Context, dir string, config configs.Config) (control.St
 		return control.Storage{}, err
 	}
 	return control.Storage{
-		Instance: config.Name, Version: version(), DataDir: dir, Durability: string(config.Durability), Usage: control.UsageOf(usage),
+		Instance: config.Name, Version: troupe.Version(), DataDir: dir, Durability: string(config.Durability), Usage: control.UsageOf(usage),
 	}, nil
 }
 
