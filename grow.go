@@ -52,7 +52,7 @@ func (t *tree) growRetained(ctx actor.Context) {
 	limits := t.retainedLimits()
 	var disk retained.Disk
 	if t.storage != nil {
-		disk = retained.Disk{Journal: t.journal, Read: t.storage.reader.Read}
+		disk = retained.Disk{Journal: t.journal, Read: t.storage.records}
 	}
 	kind := t.system.Kind("keeper", stop)
 	for i := range t.tables.Retained {

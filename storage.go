@@ -48,27 +48,25 @@ type storage struct {
 	first    uint64 // of the numbers of this boot
 	numbers  atomic.Uint64
 	wrote    atomic.Int64 // messages since the last group
-	reader   *retained.Reader
-	work     chan func()    // for the one goroutine that writes
-	async    func(func())   // runs what reads
-	working  sync.WaitGroup // goroutines that use the store
-	stop     context.CancelFunc
-	ending   chan struct{} // closed when nothing waits any more
-	control  *control.Server
+
+	disk    func(work func())                                            // has work done that writes, one piece after the other
+	async   func(read func())                                            // has the queue of a session read
+	records func(topics []string, reply func(records [][]byte, e error)) // has retained messages read
+	pause   func(time.Duration)                                          // waits, or until the end; called by what async runs
+
+	// Who does that, see employ.
+	reader  *retained.Reader
+	work    chan func()    // for the one goroutine that writes
+	working sync.WaitGroup // goroutines that use the store
+	stop    context.CancelFunc
+	ending  chan struct{} // closed when nothing waits any more
+	control *control.Server
 }
 
 // openStorage opens the store of an instance and reads what is in it; nil if
 // the instance keeps nothing.
 func (b *Broker) openStorage() (*storage, error) {
-	s := &storage{store: b.store, config: b.config, log: b.log, work: make(chan func(), 4), ending: make(chan struct{})}
-	readers := make(chan struct{}, readersMost)
-	s.async = func(read func()) {
-		s.working.Go(func() {
-			readers <- struct{}{}
-			defer func() { <-readers }()
-			read()
-		})
-	}
+	s := &storage{store: b.store, config: b.config, log: b.log}
 	if s.store == nil {
 		if b.config.DataDir == "" {
 			return nil, nil
@@ -86,10 +84,36 @@ func (b *Broker) openStorage() (*storage, error) {
 		}
 		s.store, s.own = store, true
 	}
+	s.employ()
 	if err := s.read(); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+// employ has goroutines of the instance's own do the work on the store.
+func (s *storage) employ() {
+	s.work, s.ending = make(chan func(), 4), make(chan struct{})
+	s.disk = func(work func()) { s.work <- work }
+	s.working.Go(s.write)
+	readers := make(chan struct{}, readersMost)
+	s.async = func(read func()) {
+		s.working.Go(func() {
+			readers <- struct{}{}
+			defer func() { <-readers }()
+			read()
+		})
+	}
+	s.reader = retained.NewReader(s.store, readersMost)
+	s.records = s.reader.Read
+	s.pause = func(d time.Duration) {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-s.ending:
+		}
+	}
 }
 
 // read takes stock of the store.
@@ -117,8 +141,6 @@ func (s *storage) read() error {
 	if err != nil {
 		return fmt.Errorf("data directory %s: %w", s.config.DataDir, err)
 	}
-	s.reader = retained.NewReader(s.store, readersMost)
-	s.working.Go(s.write)
 	return nil
 }
 
@@ -146,10 +168,7 @@ func (s *storage) waits() bool {
 	return s != nil && s.config.Durability != configs.DurabilityMemory
 }
 
-// disk has work done that writes, on one goroutine.
-func (s *storage) disk(work func()) { s.work <- work }
-
-// write is that goroutine.
+// write is the goroutine that writes.
 func (s *storage) write() {
 	for work := range s.work {
 		work()
@@ -166,6 +185,9 @@ func (s *storage) load(id, from uint64, loaded func(*message.Loaded)) {
 		}
 		m := &message.Loaded{Last: last, Pages: make([]core.LoadedPage, len(found))}
 		for i, p := range found {
+			if p.Lost > 0 {
+				s.log.Error("messages that waited for a client are missing in the store", zap.Uint64("session", id), zap.Int("messages", p.Lost))
+			}
 			if p.Damage != nil {
 				s.log.Error("messages that waited for a client are damaged and are dropped", zap.Uint64("session", id), zap.Error(p.Damage))
 			}
@@ -173,16 +195,6 @@ func (s *storage) load(id, from uint64, loaded func(*message.Loaded)) {
 		}
 		loaded(m)
 	})
-}
-
-// pause waits, or until the end.
-func (s *storage) pause(d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-s.ending:
-	}
 }
 
 // serve answers who asks about the store, and looks after it.
@@ -261,9 +273,7 @@ func (s *storage) close() error {
 	close(s.ending)
 	close(s.work)
 	s.working.Wait()
-	if s.reader != nil {
-		s.reader.Close()
-	}
+	s.reader.Close()
 	if s.own {
 		err = errors.Join(err, s.store.Close())
 	}

@@ -98,6 +98,10 @@ func (c *Client) Forget() (lost []*Outgoing) {
 	return lost
 }
 
+// Rewind forgets which messages of QoS 2 came: a Server that has lost its last
+// steps may send them again, or use their Packet Identifiers for others.
+func (c *Client) Rewind() { c.received = make(map[uint16]struct{}) }
+
 // Room is how many messages of QoS 1 and 2 may be published now.
 func (c *Client) Room() int { return c.window - len(c.unacked) }
 

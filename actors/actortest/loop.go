@@ -22,6 +22,7 @@ type loop struct {
 	sockets   []*Socket
 	scratch   []byte
 	running   bool
+	dead      bool // by a crash: nothing happens on it any more
 }
 
 var _ eventloop.Loop = (*loop)(nil)
@@ -35,6 +36,9 @@ func newLoop(s *Scheduler, number int) *loop {
 
 // Schedule implements eventloop.Loop.
 func (l *loop) Schedule(t eventloop.Task) {
+	if l.dead {
+		return
+	}
 	if slices.Contains(l.queue, t) {
 		l.scheduler.breach("a task was scheduled twice")
 	}

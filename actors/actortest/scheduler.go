@@ -27,6 +27,7 @@ type Scheduler struct {
 	now     int64
 	loops   []*loop
 	running []*loop // those in the middle of a step; the last one is at it
+	device  device
 	wires   []*wire // not yet done with
 	outside bool    // another goroutine schedules: nothing else may run
 	shuffle bool
@@ -40,6 +41,7 @@ func New(o Options) *Scheduler {
 		o.Recorder = NewRecorder(nil)
 	}
 	s := &Scheduler{options: o, rng: rand.New(rand.NewPCG(o.Seed, 0x7472_6f75_7065)), now: began}
+	s.device.scheduler = s
 	for i := range o.Loops {
 		s.loops = append(s.loops, newLoop(s, i))
 	}
@@ -84,11 +86,19 @@ func (s *Scheduler) Step() bool {
 			busy = append(busy, l)
 		}
 	}
-	if len(busy) == 0 {
+	choices := len(busy)
+	if s.device.busy() {
+		choices++
+	}
+	if choices == 0 {
 		return false
 	}
 	s.tasks++
-	busy[s.rng.IntN(len(busy))].step()
+	if one := s.rng.IntN(choices); one < len(busy) {
+		busy[one].step()
+	} else {
+		s.device.step()
+	}
 	return true
 }
 

@@ -53,9 +53,9 @@ func (s *Session) Collect(group uint64, in func(ticket any) bool, routed func(*p
 		}
 		return c
 	}
-	if l.record && !quiet {
+	if l.record && (!quiet || !l.there) { // a store without it has nothing of the Session
 		c.Record = s.recordNow()
-		l.record = false
+		l.record, l.there = false, true
 	}
 	if len(l.filters) > 0 {
 		c.Filters = s.filterChanges()
@@ -101,12 +101,13 @@ func (s *Session) filterChanges() []FilterChange {
 	return changes
 }
 
-// collectPages puts on pages what is fresh and may be. A page ends where something may not.
+// collectPages puts on pages what is fresh and may be. A page ends where something may not, or is on another.
 func (s *Session) collectPages(in func(ticket any) bool, number func() uint64) []NewPage {
 	l := s.ledger
 	var pages []NewPage
 	var open page
 	size, lapse, most := 0, int64(0), s.limits.pageBytes()
+	behind := uint64(0)
 	end := func() {
 		if open.end > 0 {
 			s.keepPage(open, lapse)
@@ -116,6 +117,10 @@ func (s *Session) collectPages(in func(ticket any) bool, number func() uint64) [
 	kept := l.fresh[:0]
 	for i := range l.fresh {
 		f := &l.fresh[i]
+		if f.Seq != behind {
+			end()
+		}
+		behind = f.end()
 		if !in(f.under) {
 			end()
 			kept = append(kept, *f)

@@ -22,6 +22,7 @@ type ledger struct {
 	cold    bool // messages in flight wait for their frames to be loaded: from coldAt on, before coldEnd
 	whole   bool // that Load asked for those
 	record  bool // the Record has changed
+	there   bool // the Record was collected before
 	head    bool // the Head has
 	part    bool // the last Head did not have all of what the Client published
 	over    bool // the Session is over

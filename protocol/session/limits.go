@@ -31,6 +31,12 @@ type pageLimits struct {
 	low  int   // messages that wait in memory below which more are loaded
 }
 
+// Portion sets how much a durable Session writes and reads at a time, so that a test sees all of it happen with few messages: a page
+// is full with so many bytes, so many bytes are kept in memory for a Client that is connected, and more is loaded below so many messages.
+func (l *Limits) Portion(page int, keep int64, low int) {
+	l.pages = pageLimits{page: page, keep: keep, low: low}
+}
+
 // QueueLimits bound what waits for a Client that is away or slow.
 type QueueLimits struct {
 	Messages  int   // 0: no bound

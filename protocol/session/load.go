@@ -12,6 +12,15 @@ type LoadedPage struct {
 	Bodies []uint64
 }
 
+// end is the Seq behind the last frame.
+func (p *LoadedPage) end() uint64 {
+	if len(p.Page) == 0 {
+		return p.First
+	}
+	last := &p.Page[len(p.Page)-1]
+	return last.Seq + uint64(last.Count)
+}
+
 // load asks for pages if something needs them that is there.
 func (s *Session) load(out *Output) {
 	l := s.ledger
@@ -75,11 +84,15 @@ func (s *Session) Loaded(pages []LoadedPage, last bool, now int64, out *Output) 
 	l.loading = false
 	follows := l.asked <= l.from // else what waits was let go of meanwhile, and these are not the next
 	for i := range pages {
-		if pages[i].First >= l.limit {
+		p := &pages[i]
+		if p.First >= l.limit {
 			last = true // there may be some between that were committed since
 			break
 		}
-		s.loadPage(&pages[i], follows)
+		s.loadPage(p, follows)
+		if l.whole {
+			l.coldAt = max(l.coldAt, p.end())
+		}
 	}
 	if last && follows && l.from < l.limit {
 		l.pass(l.limit, 0, 0)
@@ -103,11 +116,7 @@ func (s *Session) Loaded(pages []LoadedPage, last bool, now int64, out *Output) 
 // loadPage takes the frames of one page that are needed, those that wait if follows.
 func (s *Session) loadPage(p *LoadedPage, follows bool) {
 	l := s.ledger
-	if len(p.Page) == 0 {
-		return
-	}
-	tail := &p.Page[len(p.Page)-1]
-	end, known := tail.Seq+uint64(tail.Count), true
+	end, known := p.end(), true
 	if i := l.pageAt(p.First); i == len(l.pages) || l.pages[i].first > p.First {
 		known = false
 	}
@@ -128,9 +137,6 @@ func (s *Session) loadPage(p *LoadedPage, follows bool) {
 			s.requeue(waits)
 			l.pass(e.Seq+uint64(e.Count), int(waits.left), int64(waits.end-waits.offset))
 		}
-	}
-	if cold {
-		l.coldAt = end
 	}
 	switch {
 	case known:

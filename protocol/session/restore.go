@@ -12,7 +12,7 @@ import (
 func (s *Session) Restore(r *Record, h *Head, subscriptions iter.Seq[Subscription], waits bool, now int64) {
 	s.known, s.version, s.expiry = true, r.Version, r.Expiry
 	s.Persist(waits)
-	s.ledger.record = false
+	s.ledger.record, s.ledger.there = false, true
 	for sub := range subscriptions {
 		s.subs, _, _ = s.subs.put(sub)
 	}
@@ -46,7 +46,7 @@ func (s *Session) restoreHead(h *Head) {
 	if h.Messages == 0 {
 		l.from = l.next
 	}
-	l.sent, l.ready = l.next, l.next
+	l.sent, l.ready = l.from, l.from
 	l.messages, l.bytes, l.lapse = h.Messages, h.Bytes, h.Lapse
 	s.nextID = max(1, h.NextID)
 	if len(h.Inflight) > 0 {
