@@ -11,6 +11,7 @@ import (
 	"github.com/troupemq/troupe/actors/journal"
 	"github.com/troupemq/troupe/actors/listener"
 	"github.com/troupemq/troupe/actors/local"
+	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/actors/registry"
 	"github.com/troupemq/troupe/actors/retained"
 	"github.com/troupemq/troupe/actors/router"
@@ -80,6 +81,12 @@ func (t *tree) told() []*actor.PID {
 func (t *tree) growSessions(ctx actor.Context) {
 	registryKind := t.system.Kind("registry", restartAlone)
 	sessionKind := t.system.Kind("session", stop)
+	var ticket func(*actor.PID) *message.Ticket
+	if t.tables.Waits {
+		ticket = func(session *actor.PID) *message.Ticket {
+			return message.NewTicket(t.system.Root(), t.journal, session)
+		}
+	}
 	for i := range t.clients.Registries {
 		env := t.envs[i%len(t.envs)]
 		begin := func(ctx actor.Context, name string, state *session.State) *actor.PID {
@@ -97,7 +104,7 @@ func (t *tree) growSessions(ctx actor.Context) {
 			}}
 		}
 		t.clients.Registries[i] = registryKind.SpawnChild(ctx, env.Loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
-			return registry.New(spawn, restored)
+			return registry.New(spawn, ticket, restored)
 		})
 	}
 	t.restored = nil

@@ -18,6 +18,11 @@ type Connect struct {
 	Address    string // remote network address, for logs
 	Listener   string // name of the listener, for logs
 
+	// Ticket is that of the [End] of the Session before, whose Client this is
+	// again with a Clean Start: once it is committed the Client may be answered.
+	// nil: there is nothing to wait for.
+	Ticket *Ticket
+
 	// Ended is the Session that passed this message back because it had ended
 	// before it got it; the registry makes a new one.
 	Ended *actor.PID
@@ -47,8 +52,12 @@ type Abandoned struct {
 // End ends a Session for good: a Clean Start on another connection took its
 // Client Identifier, or it was removed. Code is what an attached Client is told.
 type End struct {
-	Code packet.ReasonCode
+	Code   packet.ReasonCode
+	Ticket *Ticket // released once the end is noted; may be nil
 }
+
+// Undelivered releases for a session that has ended already.
+func (e *End) Undelivered() { e.Ticket.Release() }
 
 // Ended tells the registry that a Session is over. Connects is the number of
 // [Connect] messages the session had seen: if the registry has sent more, one

@@ -36,6 +36,7 @@ const nameSeparator = ":"
 // Registry is the actor.
 type Registry struct {
 	spawn    Spawn
+	ticket   func(session *actor.PID) *message.Ticket
 	sessions map[string]entry
 	leaving  map[string]entry // sessions that their Clients have no more, by PID.Id, until they are done
 	restored []Restored       // until they are spawned
@@ -48,9 +49,10 @@ type entry struct {
 	connects uint32 // Connect messages sent to it
 }
 
-// New makes a registry that begins with restored sessions.
-func New(spawn Spawn, restored []Restored) *Registry {
-	return &Registry{spawn: spawn, restored: restored, sessions: make(map[string]entry, len(restored))}
+// New makes a registry that begins with restored sessions. ticket makes tickets
+// for a session that waits for the end of another; nil if nobody has to wait.
+func New(spawn Spawn, ticket func(session *actor.PID) *message.Ticket, restored []Restored) *Registry {
+	return &Registry{spawn: spawn, ticket: ticket, restored: restored, sessions: make(map[string]entry, len(restored))}
 }
 
 // Receive implements actor.Actor. A failure leaves the registry as it is (its
@@ -87,16 +89,17 @@ func (r *Registry) Receive(ctx actor.Context) {
 
 func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 	e, ok := r.sessions[string(m.Packet.ClientID)]
+	before := e.session
 	switch {
 	case !ok:
 	case m.Ended != nil && e.session.Equal(m.Ended):
 		r.leave(e)
 		ok = false
 	case m.Packet.CleanStart: // [MQTT-3.1.2-4]
-		ctx.Send(e.session, &message.End{Code: packet.SessionTakenOver})
 		r.leave(e)
 		ok = false
 	}
+	renewed := !ok && m.Ended == nil && before != nil
 	m.Ended = nil
 	if !ok {
 		// A Session with a Clean Start gets an actor of its own, so that no
@@ -104,9 +107,20 @@ func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 		name := r.name(string(m.Packet.ClientID))
 		e = entry{session: r.spawn(ctx, name, name[len(name)-len(m.Packet.ClientID):])}
 	}
+	if renewed {
+		if r.ticket != nil {
+			m.Ticket = r.ticket(e.session)
+			m.Ticket.Hold(1)
+		}
+		ctx.Send(before, &message.End{Code: packet.SessionTakenOver, Ticket: m.Ticket})
+	}
 	e.connects++
 	r.sessions[clientOf(e.session)] = e
+	ticket := m.Ticket // m is the session's from here on
 	ctx.Send(e.session, m)
+	if renewed {
+		ticket.Release()
+	}
 	if r.draining != nil {
 		ctx.Send(e.session, r.draining)
 	}

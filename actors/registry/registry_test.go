@@ -55,7 +55,7 @@ func newScene(t *testing.T) *scene {
 			s.sessions = append(s.sessions, one)
 			require.True(t, strings.HasSuffix(name, ":"+clientID))
 			return kind.SpawnChild(ctx, s.Loop, name, func(*system.Mailbox) actor.Actor { return one })
-		}, nil)
+		}, nil, nil)
 	})
 	t.Cleanup(func() { require.Empty(t, s.Broken()) })
 	return s

@@ -12,6 +12,9 @@ import (
 // connect gives the Session a new Network Connection. One that is still there
 // is told that it was taken over [MQTT-3.1.4-3].
 func (s *Session) connect(m *message.Connect) {
+	if s.postpone(m) {
+		return
+	}
 	s.connects++
 	if s.connection != nil && !s.ended {
 		s.disconnect(packet.SessionTakenOver, nil)
@@ -100,8 +103,15 @@ func (s *Session) logDisconnect(cause error) {
 }
 
 // end is the end of the Session by a decision outside of it.
-func (s *Session) end(code packet.ReasonCode) {
+func (s *Session) end(code packet.ReasonCode, ticket *message.Ticket) {
+	if s.durable != nil && ticket != nil {
+		s.durable.ending.Release() // there may be one
+		s.durable.ending = ticket
+	} else {
+		defer ticket.Release()
+	}
 	if s.ended {
+		s.finish()
 		return
 	}
 	s.core.End(code, s.env.Loop.Now(), s.begin())
@@ -117,6 +127,11 @@ func (s *Session) end(code packet.ReasonCode) {
 // finish reports an ended Session to the registry, once the shards have
 // forgotten its subscriptions and its own messages are with their receivers.
 func (s *Session) finish() {
+	if d := s.durable; d != nil && d.ending != nil && s.ended && !s.uncommitted.any() && s.changes.lined() == 0 {
+		s.note() // before the ticket is let go
+		d.ending.Release()
+		d.ending = nil
+	}
 	if !s.ended || s.changes.unsettled() || s.changes.lined() > 0 || s.publisher.Busy() || s.uncommitted.any() || !s.written() || s.reported == s.connects+1 {
 		return
 	}

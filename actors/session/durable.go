@@ -3,6 +3,8 @@ package session
 import (
 	"slices"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/persistence"
 	"github.com/troupemq/troupe/protocol/packet"
@@ -27,14 +29,15 @@ type Durability struct {
 
 // durable is what a durable Session's actor has under way with the journal.
 type durable struct {
-	number uint64 // of the Session in the store
-	dirty  bool   // the journal was told
-	urgent bool   // and that somebody waits
-	last   uint64 // the last group that collected something
-	safe   uint64 // the last group that was committed
-	held   []held // what the Client is told when it is safe, in order
-	gated  bool   // all the Client is told goes through held
-	taken  uint64 // frames that Wrote was told of
+	number uint64          // of the Session in the store
+	dirty  bool            // the journal was told
+	urgent bool            // and that somebody waits
+	last   uint64          // the last group that collected something
+	safe   uint64          // the last group that was committed
+	held   []held          // what the Client is told when it is safe, in order
+	gated  bool            // all the Client is told goes through held
+	ending *message.Ticket // of the end of the Session, as long as that cannot be collected
+	taken  uint64          // frames that Wrote was told of
 }
 
 // held is output that waits for a group.
@@ -48,6 +51,11 @@ type held struct {
 type uncommitted struct {
 	list  []awaited
 	bytes int // of frames
+
+	// gate is the end of the Session before this one; until it is committed those
+	// who connect wait.
+	gate     *message.Ticket
+	connects []*message.Connect
 }
 
 // any tells whether something that was published is not committed.
@@ -148,7 +156,11 @@ func (s *Session) committed(m *message.Committed) {
 			}
 		}
 	}
-	if s.uncommitted != nil && len(s.uncommitted.list) == 0 {
+	var connects []*message.Connect
+	if u := s.uncommitted; u != nil && u.gate != nil && u.gate.In(m.Group) {
+		connects, u.gate, u.connects = u.connects, nil, nil
+	}
+	if u := s.uncommitted; u != nil && len(u.list) == 0 && u.gate == nil {
 		s.uncommitted = nil
 	}
 	if d := s.durable; d != nil {
@@ -157,6 +169,35 @@ func (s *Session) committed(m *message.Committed) {
 	}
 	s.apply()
 	s.tellHeld()
+	for _, c := range connects {
+		c.Ticket = nil
+		s.connect(c)
+	}
+}
+
+// postpone keeps who connects until the end of the Session before is safe: no
+// crash may bring that back once its Client was told that there is none.
+func (s *Session) postpone(m *message.Connect) bool {
+	u := s.uncommitted
+	switch {
+	case m.Ticket != nil:
+		if u == nil {
+			u = new(uncommitted)
+			s.uncommitted = u
+		}
+		u.gate = m.Ticket
+	case u == nil || u.gate == nil:
+		return false
+	}
+	u.connects = append(u.connects, m)
+	return true
+}
+
+// abandon forgets who waits no more.
+func (s *Session) abandon(connection *actor.PID) {
+	if u := s.uncommitted; u != nil {
+		u.connects = slices.DeleteFunc(u.connects, func(m *message.Connect) bool { return m.Connection.Equal(connection) })
+	}
 }
 
 // tellHeld writes what is safe by now.

@@ -191,6 +191,8 @@ func (s *Session) Receive(ctx actor.Context) {
 	case *message.Abandoned:
 		if s.connection != nil && s.connection.Equal(m.Connection) {
 			s.detach(nil)
+		} else {
+			s.abandon(m.Connection)
 		}
 	case *message.Violation:
 		if m.Epoch == s.epoch && s.connection != nil {
@@ -212,7 +214,7 @@ func (s *Session) Receive(ctx actor.Context) {
 	case late:
 		s.held, s.routed = false, false // what was held goes with the Drained that follows
 	case *message.End:
-		s.end(m.Code)
+		s.end(m.Code, m.Ticket)
 	case *message.Drain:
 		s.draining = true
 	case *message.Shutdown:
@@ -261,6 +263,10 @@ func (s *Session) start(ctx actor.Context) {
 func (s *Session) stop() {
 	s.relieve()
 	s.unhold()
+	if d := s.durable; d != nil {
+		d.ending.Release()
+		d.ending = nil
+	}
 	if s.connection != nil {
 		s.env.Root.Send(s.connection, &message.Close{})
 		s.connection = nil
