@@ -10,6 +10,7 @@ import (
 
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/actors/retained"
+	"github.com/troupemq/troupe/internal/telemetry"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
@@ -35,8 +36,23 @@ func TestMemoryOfARetainedMessage(t *testing.T) {
 	require.Len(t, s.kept("retained/7/#"), 1000)
 }
 
+// TestMemoryOfAMessageOnDisk holds what of them stays in memory: the topic, here of 30 bytes, and when it expires.
+func TestMemoryOfAMessageOnDisk(t *testing.T) {
+	const n = 10_000
+	records := manyRecords(n)
+	before := live()
+	stores, err := retained.Load(records, 4, retained.Limits{Memory: 1}, 1, new(telemetry.Counters), nil)
+	require.NoError(t, err)
+	each := int(live()-before) / n
+	t.Logf("%d bytes each", each)
+	require.Less(t, each, 180)
+	require.Len(t, stores, 4)
+	runtime.KeepAlive(stores)
+}
+
 func live() int64 {
 	runtime.GC()
+	runtime.GC() // what pools held on to in the first
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)

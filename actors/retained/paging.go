@@ -26,15 +26,16 @@ func (r *Retained) crowded() bool {
 // It would cost each message more than it brings: retained messages are read by
 // `#` as often as not, and a cache that such a scan passes through in order of
 // use is of no use to the next one, whereas a share of it that stays is. A topic
-// that is updated often and stays makes no work at all.
+// that is updated often and stays makes no work at all. Messages that are not
+// written cannot leave, and come on top of the bound if there is no room.
 func (r *Retained) committed(ctx actor.Context, group uint64) {
-	s, idle := r.store, len(r.store.safe) == 0
+	s := r.store
 	for len(s.staged) > 0 && s.staged[0].group <= group {
 		s.safe = append(s.safe, s.staged[0].all...)
 		s.staged[0] = stage{}
 		s.staged = s.staged[1:]
 	}
-	if idle {
+	if !r.evicting {
 		r.evict(ctx)
 	}
 }
@@ -43,6 +44,7 @@ func (r *Retained) committed(ctx actor.Context, group uint64) {
 // there are no more than the bound allows.
 func (r *Retained) evict(ctx actor.Context) {
 	s := r.store
+	r.evicting = false
 	for range evictMost {
 		if len(s.safe) == 0 || !r.crowded() {
 			s.safe = nil
@@ -53,6 +55,7 @@ func (r *Retained) evict(ctx actor.Context) {
 		s.safe = s.safe[1:]
 		r.leave(k)
 	}
+	r.evicting = true
 	ctx.Send(ctx.Self(), evict{})
 }
 

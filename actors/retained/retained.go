@@ -52,8 +52,10 @@ type Retained struct {
 
 	edit  *topic.TreeEditor[kept] // nil: nothing changed since the last commit
 	timer *eventloop.Timer
-	full  bool // a message was refused and none accepted since
-	blind bool // a message could not be read and none has been since
+
+	full     bool // a message was refused and none accepted since
+	blind    bool // a message could not be read and none has been since
+	evicting bool // an evict is on its way
 }
 
 type sweep struct{}
@@ -71,7 +73,6 @@ func (r *Retained) Receive(ctx actor.Context) {
 		r.timer = eventloop.NewTimer(func() { root.Send(self, sweep{}) })
 		r.arm()
 		r.tell(ctx) // of what was noted at start-up, or before a failure
-		r.evict(ctx)
 	case *actor.Stopping, *actor.Restarting:
 		r.loop.Stop(r.timer)
 		r.commit() // what was taken before a failure was acknowledged
