@@ -120,6 +120,9 @@ func (s *Store) commit(entries []entry) error {
 	// What follows the changes of one log in the next must not be the only thing
 	// that a loss of power leaves.
 	turned, err := s.logs.follow()
+	if turned {
+		s.wake()
+	}
 	if err == nil && turned {
 		err = errors.Join(s.logs.settle(), s.remember())
 	}

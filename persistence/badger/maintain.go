@@ -19,7 +19,8 @@ const (
 // whose few keys change for ever, with more garbage than data. Maintain merges
 // all tables into one level when they have grown to twice what they were after
 // the last time and four memory tables, and once when nothing was written since
-// the last call. A store that is quiet and merged costs it microseconds.
+// the last call. It also stops the compactors while there is nothing to compact.
+// A store that is quiet and merged costs it microseconds.
 func (s *Store) Maintain(ctx context.Context) error {
 	if err := s.enter(); err != nil {
 		return err
@@ -34,12 +35,13 @@ func (s *Store) Maintain(ctx context.Context) error {
 	settled := s.settled
 	s.state.Unlock()
 
-	total, above := s.levels()
+	top, total, above := s.levels()
 	grown := total > 2*settled+4*s.o.MemTable
-	if !grown && !(quiet && above*mergeShare > total) || total > mergeMax || s.room(total) != nil {
+	if !grown && !(quiet && top == 0 && above*mergeShare > total) || total > mergeMax || s.room(total) != nil {
+		s.rest()
 		return nil
 	}
-	if err := s.db.Flatten(1); err != nil {
+	if err := s.merge(); err != nil {
 		return fmt.Errorf("data directory %s: merging tables: %w", s.dir, err)
 	}
 	s.applying.Lock()
@@ -48,7 +50,7 @@ func (s *Store) Maintain(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("data directory %s: %w", s.dir, err)
 	}
-	after, _ := s.levels()
+	_, after, _ := s.levels()
 	s.state.Lock()
 	s.settled = after
 	s.state.Unlock()
@@ -56,15 +58,18 @@ func (s *Store) Maintain(ctx context.Context) error {
 	return nil
 }
 
-// levels is the size of all tables, and of those above the lowest level. Tables
-// of the top level may each have all keys.
-func (s *Store) levels() (total, above int64) {
+// levels is the size of the tables of the top level, which the compactors will
+// merge in any case, of all, and of those above the lowest.
+func (s *Store) levels() (top, total, above int64) {
 	lowest := int64(0)
 	for _, l := range s.db.Levels() {
 		total += l.Size
-		if l.NumTables > 0 && l.Level > 0 {
+		switch {
+		case l.Level == 0:
+			top = l.Size
+		case l.NumTables > 0:
 			lowest = l.Size
 		}
 	}
-	return total, total - lowest
+	return top, total, total - lowest
 }
