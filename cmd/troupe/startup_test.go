@@ -4,9 +4,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/troupemq/troupe/persistence"
 )
 
 // What keeps the broker from starting is one line that says what and why, and
@@ -55,4 +58,35 @@ func TestSecondListenerTaken(t *testing.T) {
 		nil, "serve", "-c", "c.yaml")
 	require.Equal(t, exitFailure, r.code)
 	require.Regexp(t, `^troupe: listener taken: cannot listen on .*\n$`, r.stderr)
+}
+
+// A data directory that cannot be used is named in one line with the way out, and
+// nothing in it is touched.
+func TestDataDirectoryThatCannotBeUsed(t *testing.T) {
+	dir := place(t)
+	in := func(name string) string { return filepath.Join(dir, name) }
+	require.NoError(t, os.WriteFile(in("file"), nil, 0o600))
+	require.NoError(t, os.MkdirAll(filepath.Join(in("other"), "things"), 0o700))
+	fillStore(t, in("newer"), map[string]string{string(persistence.PartMeta.Named("format")): "4711"})
+	fillStore(t, in("damaged"), some())
+	damage(t, in("damaged"))
+	fillStore(t, in("headless"), some())
+	require.NoError(t, os.Remove(filepath.Join(in("headless"), "MANIFEST")))
+	broker := serveProcess(t, "name: first", "--data-dir", in("used"))
+
+	for where, want := range map[string]string{
+		"used":     `the directory is in use: ` + in("used") + ` is in use by first, process ` + strconv.Itoa(broker.command.Process.Pid) + ` since .*; stop that first, or choose another directory`,
+		"file":     `data directory ` + in("file") + ` is a file: .*`,
+		"other":    `directory ` + in("other") + ` holds other things \(things\) and no data of ours: name an empty directory, or one that does not exist`,
+		"newer":    `the directory has a newer format: ` + in("newer") + ` has format 4711, .*`,
+		"damaged":  `the directory is damaged: ` + in("damaged") + "/\\d+\\.sst: .*`troupe repair`.*",
+		"headless": `the directory is damaged: ` + in("headless") + "/MANIFEST: the file is missing; `troupe repair`.*",
+		"file/x":   `.*` + in("file/x") + `.*: not a directory`,
+	} {
+		r := command(t, "", nil, "serve", "--listen", "127.0.0.1:0", "--data-dir", in(where))
+		require.Equal(t, exitFailure, r.code, "%s: %s", where, r.stderr)
+		require.Empty(t, r.stdout)
+		require.Regexp(t, `^troupe: `+want+`\n$`, r.stderr)
+	}
+	require.Equal(t, []string{"things"}, names(t, in("other")))
 }
