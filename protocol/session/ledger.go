@@ -31,8 +31,8 @@ type ledger struct {
 	from     uint64 // frames from here on are not in queue
 	sent     uint64 // behind the last frame that got a Packet Identifier
 	ready    uint64 // the same, as of what is committed
-	asked    uint64 // of the Load that was asked for
-	limit    uint64 // all pages between these were safe when it was
+	asked    uint64 // from, when a Load was asked for
+	limit    uint64 // all pages between these were safe then
 	coldAt   uint64
 	coldEnd  uint64
 	fresh    []fresh

@@ -27,17 +27,16 @@ func (s *Session) load(out *Output) {
 	if l.loading {
 		return
 	}
-	l.limit = l.stored()
+	l.asked, l.limit, l.whole = l.from, l.stored(), l.cold && s.state == attached
 	switch {
-	case l.cold && s.state == attached:
-		l.whole, l.asked = true, l.coldAt
+	case l.whole:
+		out.Load = &Load{l.coldAt}
 	case l.from < l.limit:
-		l.whole, l.asked = false, l.from
+		out.Load = &Load{l.from}
 	default:
-		return // what is committed is looked for then
+		return // until that is committed
 	}
 	l.loading = true
-	out.Load = &Load{l.asked}
 }
 
 // refill keeps queue filled while the Client takes from it.

@@ -58,12 +58,16 @@ func (s *Session) lapse() int64 {
 // trim drops the oldest while more waits than may, if that is the policy. It asks for pages if what is to be dropped is there.
 func (s *Session) trim(now int64, out *Output) {
 	q := &s.limits.Queue
-	if s.ledger == nil || q.Overflow != DropOldest || s.patient(now) {
+	if s.ledger == nil || q.Overflow != DropOldest {
 		return
+	}
+	most, size := q.Messages, q.Bytes
+	if s.patient(now) {
+		most, size = 2*most, 2*size
 	}
 	for {
 		messages, bytes := s.waiting()
-		if (q.Messages <= 0 || messages <= q.Messages) && (q.Bytes <= 0 || bytes <= q.Bytes) {
+		if (most <= 0 || messages <= most) && (size <= 0 || bytes <= size) {
 			return
 		}
 		if !s.dropOldest(out) {
