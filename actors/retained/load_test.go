@@ -1,9 +1,7 @@
 package retained_test
 
 import (
-	"errors"
 	"fmt"
-	"iter"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,8 +9,6 @@ import (
 	"github.com/troupemq/troupe/actors/retained"
 	"github.com/troupemq/troupe/internal/telemetry"
 	"github.com/troupemq/troupe/persistence"
-	"github.com/troupemq/troupe/persistence/memory"
-	"github.com/troupemq/troupe/protocol/packet"
 )
 
 func TestLoadGivesEachActorItsShare(t *testing.T) {
@@ -133,68 +129,4 @@ func TestDamagedRecords(t *testing.T) {
 	require.NoError(t, h.store.Close())
 	_, err = retained.Load(h.store, keepers, retained.Limits{}, h.Now(), h.counters, nil)
 	require.ErrorIs(t, err, persistence.ErrClosed)
-}
-
-// records is a store with nothing but retained messages, made as they are read.
-type records struct {
-	*memory.Store
-	all iter.Seq2[[]byte, []byte]
-}
-
-func (r records) Scan(_, _ []byte, visit func(key, value []byte) bool) error {
-	r.all(visit)
-	return nil
-}
-
-// manyRecords are n messages of about 100 bytes.
-func manyRecords(n int) records {
-	payload := []byte(text(64))
-	return records{memory.New(), func(yield func(key, value []byte) bool) {
-		var key, value, frame []byte
-		for i := range n {
-			key = fmt.Appendf(append(key[:0], byte(persistence.PartRetained)), "site/%04d/device/%07d/state", i/1000, i)
-			p := packet.Publish{Retain: true, Topic: key[1:], Payload: payload}
-			frame = p.Append(frame[:0], packet.V5)
-			value = persistence.AppendRetained(value[:0], frame, packet.V5, 0)
-			if !yield(key, value) {
-				return
-			}
-		}
-	}}
-}
-
-// BenchmarkLoad reads a million messages, those in memory and those on disk,
-// but for what the store itself takes.
-func BenchmarkLoad(b *testing.B) {
-	const n = 1_000_000
-	store := manyRecords(n)
-	b.Run("store alone", func(b *testing.B) {
-		for b.Loop() {
-			_ = store.Scan(nil, nil, func(_, value []byte) bool {
-				_, _, _, err := persistence.DecodeRetained(value)
-				return err == nil
-			})
-		}
-	})
-	for name, memory := range map[string]int64{"in memory": 0, "on disk": 1} {
-		b.Run(name, func(b *testing.B) {
-			var each int64
-			for b.Loop() {
-				b.StopTimer()
-				before := live()
-				b.StartTimer()
-				stores, err := retained.Load(store, 4, retained.Limits{Memory: memory}, 1, new(telemetry.Counters), nil)
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.StopTimer()
-				each = (live() - before) / n
-				if len(stores) != 4 {
-					b.Fatal(errors.New("they are gone"))
-				}
-				b.StartTimer()
-			}
-			b.ReportMetric(float64(each), "B/message")
-		})
-	}
 }
