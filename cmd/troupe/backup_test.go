@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +52,8 @@ func TestBackupAndRestoreThroughPipes(t *testing.T) {
 	require.Regexp(t, `^troupe: backup of .* of `+dir+`/d\n$`, r.stderr)
 
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "empty"), 0o750))
+	before, err := os.Stat(filepath.Join(dir, "empty"))
+	require.NoError(t, err)
 	require.NoError(t, os.Symlink("empty", filepath.Join(dir, "link")))
 	r = work(t, dir, []byte(r.stdout), "restore", "--data-dir", "link", "-")
 	require.Equal(t, exitDone, r.code, r.stderr)
@@ -60,6 +61,7 @@ func TestBackupAndRestoreThroughPipes(t *testing.T) {
 	info, err := os.Stat(filepath.Join(dir, "empty"))
 	require.NoError(t, err)
 	require.EqualValues(t, 0o750, info.Mode().Perm())
+	require.True(t, os.SameFile(before, info), "it may be a mount point")
 	require.Equal(t, []string{"d", "empty", "link"}, names(t, dir))
 }
 
@@ -114,6 +116,30 @@ func TestRestoreLeavesNothingHalfDone(t *testing.T) {
 			require.Empty(t, names(t, filepath.Join(dir, "d")), what)
 		}
 	}
+}
+
+// The file that makes a store of the others is the last, and what cannot be moved
+// as a whole is not moved.
+func TestMoveUp(t *testing.T) {
+	dir := place(t)
+	made := filepath.Join(dir, "made")
+	require.NoError(t, os.Mkdir(made, 0o700))
+	for _, name := range []string{"A", "MANIFEST", "Z"} {
+		require.NoError(t, os.WriteFile(filepath.Join(made, name), []byte(name), 0o600))
+	}
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "Z", "in the way"), 0o700))
+	require.Error(t, moveUp(made, dir))
+	require.Equal(t, []string{"A", "MANIFEST", "Z"}, names(t, made))
+	require.Equal(t, []string{"Z", "made"}, names(t, dir))
+
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "Z")))
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "MANIFEST", "in the way"), 0o700))
+	require.Error(t, moveUp(made, dir))
+	require.Equal(t, []string{"A", "MANIFEST", "Z"}, names(t, made), "Z was to be moved before")
+
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "MANIFEST")))
+	require.NoError(t, moveUp(made, dir))
+	require.Equal(t, []string{"A", "MANIFEST", "Z"}, names(t, dir))
 }
 
 func TestRestoreRefusesWhatIsNotEmpty(t *testing.T) {
@@ -246,6 +272,5 @@ func TestSocketOfAKilledInstance(t *testing.T) {
 	leaveSocket(t, filepath.Join(dir, "new", control.SocketName))
 	r := work(t, dir, nil, "restore", "--data-dir", "new", "b")
 	require.Equal(t, exitDone, r.code, r.stderr)
-	_, err := os.Lstat(filepath.Join(dir, "new", control.SocketName))
-	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.Equal(t, some(), stored(t, filepath.Join(dir, "new")))
 }

@@ -42,5 +42,9 @@ func newLogger(c configs.Log, out io.Writer, terminal bool) (*zap.Logger, error)
 // isTerminal tells whether f is a screen rather than a file or a pipe.
 func isTerminal(f *os.File) bool {
 	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
 }

@@ -65,6 +65,9 @@ func repair(dir, into string, config configs.Config, out io.Writer) error {
 	fmt.Fprintln(out, damage)
 	swap := into == ""
 	if swap {
+		if mountPoint(dir) {
+			return fmt.Errorf("%s is a mount point and cannot be renamed; name a directory for the copy with --into, such as %s, and then name that in data_dir", dir, filepath.Join(dir, "repaired"))
+		}
 		if into, err = os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+"-repair-*"); err != nil {
 			return fmt.Errorf("there is no place beside %s for a copy; name another with --into: %w", dir, err)
 		}

@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/troupemq/troupe/configs"
-	"github.com/troupemq/troupe/internal/control"
 	"github.com/troupemq/troupe/persistence/backup"
 	"github.com/troupemq/troupe/persistence/badger"
 )
@@ -23,8 +23,8 @@ func newRestore() *cobra.Command {
 		Use:   "restore FILE|-",
 		Short: "Make a data directory of a backup",
 		Long: `Restore reads a backup from FILE, or from standard input, into the data
-directory, which must be empty or missing. The directory has its name once all
-of the backup is in it and was read again; a restore that fails leaves nothing.
+directory, which must be empty or missing. The files get their place once all of
+the backup is in them and was read again; a restore that fails leaves nothing.
 With --check the backup is read to its end, and nothing is written.`,
 		Example: `  troupe restore --check backup-2026-05-01
   troupe restore -c troupe.yaml backup-2026-05-01`,
@@ -65,69 +65,81 @@ With --check the backup is read to its end, and nothing is written.`,
 	return c
 }
 
-// restore fills a directory beside dir, and gives it the name when it is whole.
+// restore fills a new directory, and puts it in its place when it is whole.
 func restore(from io.Reader, dir string, config configs.Config) (s backup.Summary, err error) {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
-	made, undo, err := standIn(dir)
+	made, place, err := standIn(dir)
 	if err != nil {
 		return s, err
 	}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, undo())
+			err = errors.Join(err, os.RemoveAll(made))
 		}
 	}()
 	if s, err = fill(made, from, config); err != nil {
 		return s, err
 	}
-	if err := takeOwner(made, made); err != nil { // it was made by another user, maybe
-		return s, err
-	}
-	if err := os.Rename(made, dir); err != nil {
-		return s, fmt.Errorf("data directory %s: %w", dir, errors.Unwrap(err))
-	}
-	if err := syncDirectory(filepath.Dir(dir)); err != nil {
+	if err := place(); err != nil {
 		return s, fmt.Errorf("data directory %s: %w", dir, err)
 	}
 	return s, nil
 }
 
-// standIn makes an empty directory beside dir, to be filled and renamed. An
-// empty dir becomes that itself, so that it keeps its owner and mode. undo brings
-// back what was there.
-func standIn(dir string) (made string, undo func() error, err error) {
+// standIn makes an empty directory to be filled, and tells how it is put in the
+// place of dir. If dir is missing, that is a rename. If it is there and empty, it
+// may be a mount point, or in a directory where this user may make nothing: then
+// its files are made in it, one level below.
+func standIn(dir string) (made string, place func() error, err error) {
 	names, err := held(dir)
-	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
-	case err != nil && !missing:
+	case errors.Is(err, fs.ErrNotExist):
+		parent := filepath.Dir(dir)
+		if err = os.MkdirAll(parent, 0o700); err == nil {
+			made, err = os.MkdirTemp(parent, "."+filepath.Base(dir)+"-restore-*")
+		}
+		place = func() error { return errors.Join(os.Rename(made, dir), syncDirectory(parent)) }
+	case err != nil:
 		return "", nil, err
 	case len(names) > 0:
 		return "", nil, fmt.Errorf("data directory %s is not empty, it holds %s; name one that is empty or missing, or move this one away", dir, someText(names))
+	default:
+		made, err = os.MkdirTemp(dir, "restore-*")
+		place = func() error {
+			if err := takeOwner(made, dir); err != nil {
+				return err
+			}
+			return moveUp(made, dir)
+		}
 	}
-	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, 0o700); err != nil {
+	if err != nil {
 		return "", nil, fmt.Errorf("data directory %s: %w", dir, err)
 	}
-	if made, err = os.MkdirTemp(parent, "."+filepath.Base(dir)+"-restore-*"); err != nil {
-		return "", nil, fmt.Errorf("data directory %s is filled beside its place: %w", dir, err)
+	return made, place, nil
+}
+
+// manifest is the file without which there is no store.
+const manifest = "MANIFEST"
+
+// moveUp moves all files of a directory into the one above it. MANIFEST is the
+// last: until it is there a broker refuses the directory. After an error nothing
+// was moved.
+func moveUp(made, dir string) (err error) {
+	files, err := held(made)
+	if err != nil {
+		return err
 	}
-	if missing {
-		return made, func() error { return os.RemoveAll(made) }, nil
+	if at := slices.Index(files, manifest); at >= 0 {
+		files = append(slices.Delete(files, at, at+1), manifest)
 	}
-	_ = os.Remove(control.Socket(dir)) // of a process that was killed
-	if err := errors.Join(os.Remove(made), os.Rename(dir, made)); err != nil {
-		_ = os.Remove(made)
-		return "", nil, fmt.Errorf("data directory %s cannot be moved, as is so with a mount point; restore to a directory in it with --data-dir %s, and name that in data_dir: %w",
-			dir, filepath.Join(dir, "troupe"), err)
-	}
-	return made, func() error {
-		if err := empty(made); err != nil {
+	for i, name := range files {
+		if err := os.Rename(filepath.Join(made, name), filepath.Join(dir, name)); err != nil {
+			for _, name := range files[:i] {
+				err = errors.Join(err, os.Rename(filepath.Join(dir, name), filepath.Join(made, name)))
+			}
 			return err
 		}
-		return os.Rename(made, dir)
-	}, nil
+	}
+	return errors.Join(os.Remove(made), syncDirectory(dir))
 }
 
 // fill restores a backup and reads it again, as the instance will.
@@ -154,15 +166,6 @@ func minFree(config configs.Config) int64 {
 		return -1
 	}
 	return int64(config.Persistence.MinFree)
-}
-
-// empty removes what is in a directory.
-func empty(dir string) error {
-	entries, err := os.ReadDir(dir)
-	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
-	}
-	return err
 }
 
 // someText names the first of several things.
