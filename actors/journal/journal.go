@@ -117,7 +117,9 @@ func (j *Journal) Receive(ctx actor.Context) {
 		j.chores = j.writer.chores()
 		j.tidy()
 	case *message.Ready:
-		j.ready = append(j.ready, m.Ticket)
+		if !j.broken {
+			j.ready = append(j.ready, m.Ticket)
+		}
 	case *message.Dirty:
 		if _, ok := j.known[m.Source]; !ok {
 			j.known[m.Source] = len(j.dirty)
@@ -130,11 +132,16 @@ func (j *Journal) Receive(ctx actor.Context) {
 		j.written(m)
 	case *message.Flush:
 		j.flushes = append(j.flushes, m.Done)
+		if j.broken {
+			j.flushed()
+		}
 	case tick:
 		j.armed = false
-		if j.full {
+		switch {
+		case j.broken:
+		case j.full:
 			j.write(j.running)
-		} else {
+		default:
 			j.urgent = len(j.dirty) > 0
 			j.tidy()
 		}
@@ -173,7 +180,7 @@ func (j *Journal) begin() {
 
 func (j *Journal) staged(m *message.Staged) {
 	g := j.running
-	if g == nil || m.Group != g.number || g.waiting == 0 {
+	if g == nil || j.broken || m.Group != g.number || g.waiting == 0 {
 		return
 	}
 	if m.Batch != nil {
@@ -215,34 +222,35 @@ func (j *Journal) tidy() {
 	case j.chores.reap:
 		j.busy = true
 		j.o.Disk(func() {
-			j.writer.reapSome()
-			j.root.Send(j.self, &written{chores: j.writer.chores()})
+			err := j.writer.reapSome()
+			j.root.Send(j.self, &written{err: err, chores: j.writer.chores()})
 		})
 	case j.loop.Now() < j.synced+settleAfter:
 		j.arm(settleAfter)
 	default:
 		j.busy, j.synced = true, j.loop.Now()
 		j.o.Disk(func() {
-			j.writer.settle()
-			j.root.Send(j.self, &written{chores: j.writer.chores()})
+			err := j.writer.settle()
+			j.root.Send(j.self, &written{err: err, chores: j.writer.chores()})
 		})
 	}
 }
 
 func (j *Journal) written(m *written) {
 	j.chores = m.chores
-	switch {
-	case m.group == nil:
+	if m.group == nil {
 		j.busy = false
+	}
+	full := errors.Is(m.err, persistence.ErrNoSpace)
+	switch {
+	case j.broken: // it was under way when something else failed
+	case m.err != nil && !full:
+		j.fail(m.err)
+	case m.group == nil && full: // who waits for something that is written will say more of it
+		j.arm(retryAfter)
+	case m.group == nil:
 		j.tidy()
-	case m.err == nil:
-		if j.full {
-			j.full = false
-			j.o.Counters.StoreStalled.Store(0)
-			j.o.Log.Info("there is room on the disk again, what waited is written")
-		}
-		j.committed()
-	case errors.Is(m.err, persistence.ErrNoSpace):
+	case full:
 		j.o.Counters.StoreFull.Add(1)
 		if !j.full {
 			j.full = true
@@ -251,16 +259,35 @@ func (j *Journal) written(m *written) {
 		}
 		j.arm(retryAfter)
 	default:
-		j.broken = true
-		j.o.Counters.StoreStalled.Store(1)
-		j.o.Counters.StoreFailed.Add(1)
-		j.o.Log.Error("the store failed: nothing is acknowledged any more that has to be written", zap.Error(m.err))
-		for _, done := range append(j.running.flushes, j.flushes...) {
-			close(done)
+		if j.full {
+			j.full = false
+			j.o.Counters.StoreStalled.Store(0)
+			j.o.Log.Info("there is room on the disk again, what waited is written")
 		}
-		j.running.flushes, j.flushes = nil, nil
-		j.o.Failed(m.err)
+		j.committed()
 	}
+}
+
+// fail is the end of all writing.
+func (j *Journal) fail(err error) {
+	j.broken, j.ready = true, nil
+	j.o.Counters.StoreStalled.Store(1)
+	j.o.Counters.StoreFailed.Add(1)
+	j.o.Log.Error("the store failed: nothing is acknowledged any more that has to be written", zap.Error(err))
+	j.flushed()
+	j.o.Failed(err)
+}
+
+// flushed tells those who wait for everything that there is nothing to wait for.
+func (j *Journal) flushed() {
+	if g := j.running; g != nil {
+		j.flushes = append(j.flushes, g.flushes...)
+		g.flushes = nil
+	}
+	for _, done := range j.flushes {
+		close(done)
+	}
+	j.flushes = nil
 }
 
 // committed tells those who wait for the group, each once.
@@ -300,11 +327,5 @@ func (j *Journal) stop() {
 	if j.timer != nil {
 		j.loop.Stop(j.timer)
 	}
-	if j.running != nil {
-		j.flushes = append(j.flushes, j.running.flushes...)
-	}
-	for _, done := range j.flushes {
-		close(done)
-	}
-	j.flushes = nil
+	j.flushed()
 }

@@ -1,6 +1,8 @@
 package journal
 
 import (
+	"fmt"
+
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/persistence"
@@ -32,8 +34,9 @@ func newWriter(o *Options) *writer {
 
 func (w *writer) chores() chores { return chores{len(w.reap) > 0, w.unsynced} }
 
-// commit makes a group safe. It may be tried again after an error.
-func (w *writer) commit(g *group) error {
+// commit makes a group safe. It may be tried again after ErrNoSpace.
+func (w *writer) commit(g *group) (err error) {
+	defer caught(&err)
 	changes := make([]persistence.Change, len(g.bodies))
 	for i, b := range g.bodies {
 		changes[i] = persistence.Change{ID: b.ID, Run: b.Run, Count: b.Count}
@@ -41,7 +44,11 @@ func (w *writer) commit(g *group) error {
 	batch := new(persistence.Batch)
 	batch.Append(&g.batch)
 	if !g.applied {
-		if err := w.apply(batch, changes); err != nil {
+		err := w.bodies.Settle(changes, batch)
+		if err == nil {
+			err = w.write(batch)
+		}
+		if err != nil {
 			return err
 		}
 		g.applied = true // what follows may be tried again, this must not be: it counts
@@ -54,12 +61,9 @@ func (w *writer) commit(g *group) error {
 	return nil
 }
 
-func (w *writer) apply(batch *persistence.Batch, changes []persistence.Change) error {
-	err := w.bodies.Settle(changes, batch)
-	if err == nil {
-		err = w.o.Store.Apply(batch)
-	}
-	if err != nil {
+// write applies a batch that has what Bodies added.
+func (w *writer) write(batch *persistence.Batch) error {
+	if err := w.o.Store.Apply(batch); err != nil {
 		w.bodies.Dropped()
 		return err
 	}
@@ -67,27 +71,46 @@ func (w *writer) apply(batch *persistence.Batch, changes []persistence.Change) e
 	return nil
 }
 
-// reapSome removes a slice of what is left of an ended session.
-func (w *writer) reapSome() {
-	batch := new(persistence.Batch)
-	changes, done, err := persistence.Reap(w.o.Store, w.reap[0], reapSlice, batch)
+// reapSome removes a slice of what is left of an ended session. It may be tried
+// again after ErrNoSpace.
+func (w *writer) reapSome() (err error) {
+	defer caught(&err)
+	batch, sid := new(persistence.Batch), w.reap[0]
+	changes, done, err := persistence.Reap(w.o.Store, sid, reapSlice, batch)
 	if err == nil {
-		err = w.apply(batch, changes)
+		err = w.bodies.Settle(changes, batch)
 	}
-	if err != nil { // it is found again at the next start
-		w.o.Log.Warn("what is left of an ended session was not removed", zap.Uint64("session", w.reap[0]), zap.Error(err))
-		done = true
+	if err != nil { // nobody misses it, and it is found again at the next start
+		w.o.Log.Warn("what is left of an ended session cannot be read, and is not removed", zap.Uint64("session", sid), zap.Error(err))
+		w.reap = w.reap[1:]
+		w.bodies.Dropped()
+		return nil
+	}
+	if err := w.write(batch); err != nil {
+		return err
 	}
 	w.unsynced = true
 	if done {
 		w.reap = w.reap[1:]
 	}
+	return nil
 }
 
-// settle makes what was written safe from a loss of power.
-func (w *writer) settle() {
-	w.unsynced = false
+// settle makes what was written safe from a loss of power. It may be tried again
+// after ErrNoSpace.
+func (w *writer) settle() (err error) {
+	defer caught(&err)
 	if err := w.o.Store.Sync(); err != nil {
-		w.o.Log.Error("what was written is not safe from a loss of power", zap.Error(err))
+		return err
+	}
+	w.unsynced = false
+	return nil
+}
+
+// caught makes an error of a panic: it is the store's, and this goroutine is not
+// an actor's, which would be supervised.
+func caught(err *error) {
+	if reason := recover(); reason != nil {
+		*err = fmt.Errorf("the store panicked: %v", reason)
 	}
 }
