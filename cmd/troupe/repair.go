@@ -79,6 +79,9 @@ func repair(dir, into string, config configs.Config, out io.Writer) error {
 	}
 	err = badger.Repair(dir, into, func(line string) { fmt.Fprintln(out, strings.ReplaceAll(line, into, named)) })
 	if err == nil {
+		err = raiseBoots(into, config)
+	}
+	if err == nil {
 		err = takeOwner(into, dir)
 	}
 	if err != nil {
@@ -97,6 +100,16 @@ func repair(dir, into string, config configs.Config, out io.Writer) error {
 	}
 	_, err = fmt.Fprintf(out, "repaired: %s is the copy; the damaged directory is kept as %s, remove it when it is of no more use\n", dir, kept)
 	return err
+}
+
+// raiseBoots sees to it that the broker gives no number again that is in use,
+// though the count of them may be among what was lost.
+func raiseBoots(dir string, config configs.Config) error {
+	store, err := openStore(dir, config, true)
+	if err != nil {
+		return err
+	}
+	return errors.Join(persistence.RaiseBoots(store), store.Close())
 }
 
 // swapIn gives a copy the name of a directory, which gets another.

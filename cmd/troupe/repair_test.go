@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/troupemq/troupe/persistence"
+	"github.com/troupemq/troupe/persistence/badger"
 )
 
 // damage alters a byte in the middle of a file of a data directory, and gives the
@@ -84,4 +87,21 @@ func TestRepairIntoAnotherPlace(t *testing.T) {
 	require.Equal(t, exitFailure, r.code)
 	require.Contains(t, r.stderr, "the new directory is not empty")
 	require.NotEmpty(t, stored(t, filepath.Join(dir, "copy")))
+}
+
+// The broker does not give a number a second time though what counts them is lost.
+func TestRepairKeepsNumbersApart(t *testing.T) {
+	dir := place(t)
+	at := filepath.Join(dir, "d")
+	keys := some()
+	keys[string(persistence.PartBody.Key(7<<persistence.BootShift|1))] = "body"
+	fillStore(t, at, keys)
+	damage(t, at)
+	require.NoError(t, os.Remove(filepath.Join(at, "MANIFEST")))
+	r := work(t, dir, nil, "repair", "--data-dir", "d")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	store, err := badger.Open(at, badger.Options{MinFree: -1})
+	require.NoError(t, err)
+	require.Greater(t, store.Boot(), uint64(7))
+	require.NoError(t, store.Close())
 }
