@@ -52,8 +52,8 @@ type client struct {
 	open   atomic.Int64
 
 	mu       sync.Mutex
-	present  bool                       // the broker has a Session of ours
-	clean    bool                       // Clean Start of the last CONNECT
+	present  state                      // whether the broker has a Session of ours
+	expected state                      // what CONNACK has to say of that
 	resumed  bool                       // Session Present of the last CONNACK
 	queue    []*outgoing                // not on the wire yet, in order
 	sent     map[uint16]*outgoing       // on the wire, by Packet Identifier

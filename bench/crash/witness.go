@@ -62,10 +62,16 @@ func (c *client) asks(id uint16, filter string) {
 func (c *client) connecting(cleanStart bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.clean = cleanStart
 	clear(c.asked)
+	c.expected = c.present
+	if cleanStart || c.fleeting {
+		c.expected = denied
+	}
 	if cleanStart {
 		c.ledger.ending(c.own)
+	}
+	if c.expected == denied {
+		c.present = unknown // until CONNACK: a crash may come first
 	}
 }
 
@@ -153,10 +159,10 @@ func (c *client) hear(frame []byte) {
 func (c *client) connected(present bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if want := c.present && !c.clean && !c.fleeting; present != want {
-		c.ledger.violate(sessions, "%s: Session Present is %v, not %v", c.id, present, want)
+	if c.expected != unknown && present != (c.expected == granted) {
+		c.ledger.violate(sessions, "%s: Session Present is %v, not %v", c.id, present, !present)
 	}
-	c.present, c.resumed = true, present
+	c.present, c.resumed = granted, present
 	if !present {
 		c.ledger.end(c.own)
 		if c.leads {

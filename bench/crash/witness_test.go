@@ -186,6 +186,16 @@ func TestWitnessJudgesSessionPresent(t *testing.T) {
 		}
 	}
 
+	// Nobody knows what became of a Clean Start that was not answered.
+	for _, present := range []bool{false, true} {
+		s := newScene(t, packet.V5, role{renews: true})
+		s.speak((&packet.Connect{Version: packet.V5, ClientID: []byte("c"), CleanStart: true}).Append(nil))
+		again(s, false, present)
+		s.found(nil)
+		again(s, false, false)
+		s.found(map[kind]int{sessions: 1})
+	}
+
 	// What a library of 5.0 forgets with its Session is not waited for.
 	s := newScene(t, packet.V5, role{publishes: true})
 	s.send(1, message.Stream{QoS: 1})
