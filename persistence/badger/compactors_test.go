@@ -32,9 +32,7 @@ func TestCompactorsRestWithoutWork(t *testing.T) {
 	require.Eventually(t, func() bool { return compactors(t) == others+2 }, 10*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool {
 		require.NoError(t, s.Maintain(t.Context()))
-		s.compacting.Lock()
-		defer s.compacting.Unlock()
-		return s.resting
+		return s.Resting()
 	}, 30*time.Second, 20*time.Millisecond, "they rest once the table is merged")
 	require.Equal(t, others, compactors(t))
 	require.Zero(t, s.db.Levels()[0].NumTables)

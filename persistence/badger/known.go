@@ -76,6 +76,6 @@ func recall(dir string, read int64) (whole bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	n := min(len(head), len(manifest))
+	n := min(len(head), len(manifest), int(read)) // what was read has matched its checksums
 	return !bytes.Equal(head[:n], manifest[:n]), nil
 }

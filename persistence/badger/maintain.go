@@ -39,22 +39,26 @@ func (s *Store) Maintain(ctx context.Context) error {
 	grown := total > 2*settled+4*s.o.MemTable
 	if !grown && !(quiet && top == 0 && above*mergeShare > total) || total > mergeMax || s.room(total) != nil {
 		s.rest()
-		return nil
+		return s.note()
 	}
 	if err := s.merge(); err != nil {
 		return fmt.Errorf("data directory %s: merging tables: %w", s.dir, err)
-	}
-	s.applying.Lock()
-	err := s.remember()
-	s.applying.Unlock()
-	if err != nil {
-		return fmt.Errorf("data directory %s: %w", s.dir, err)
 	}
 	_, after, _ := s.levels()
 	s.state.Lock()
 	s.settled = after
 	s.state.Unlock()
 	s.o.Log.Debug("merged all tables", zap.String("directory", s.dir), zap.Int64("bytes_before", total), zap.Int64("bytes_after", after))
+	return s.note()
+}
+
+// note remembers the MANIFEST as it is after a compaction.
+func (s *Store) note() error {
+	s.applying.Lock()
+	defer s.applying.Unlock()
+	if err := s.remember(); err != nil {
+		return fmt.Errorf("data directory %s: %w", s.dir, err)
+	}
 	return nil
 }
 

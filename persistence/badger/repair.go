@@ -130,6 +130,10 @@ func (r *repair) tables() ([]string, error) {
 	for id := range m.Tables {
 		r.say("%s: the file is missing: what was in it is lost", libtable.IDToFilename(id))
 	}
+	if len(m.Tables) > 0 && len(used) < len(all) {
+		r.say("%s: it may be older than the tables: all that are there are read, and data that was removed may be back", library.ManifestFilename)
+		return all, nil
+	}
 	return used, nil
 }
 
