@@ -94,17 +94,21 @@ func (t *tree) growSessions(ctx actor.Context) {
 				return session.New(env, state, m)
 			})
 		}
-		spawn := func(ctx actor.Context, name, clientID string) *actor.PID {
-			return begin(ctx, name, session.NewState(env, clientID))
+		options := registry.Options{
+			Loop: env.Loop,
+			Spawn: func(ctx actor.Context, name, clientID string) *actor.PID {
+				return begin(ctx, name, session.NewState(env, clientID))
+			},
+			House: t.houses[i], Restored: t.restored[i], Ticket: ticket,
+			Awake: func(ctx actor.Context, name string, m *message.Woken) *actor.PID {
+				return begin(ctx, name, session.Awoken(env, m.Door, m.Saved))
+			},
 		}
-		restored := make([]registry.Restored, len(t.restored[i]))
-		for j, state := range t.restored[i] {
-			restored[j] = registry.Restored{ClientID: state.ClientID(), Spawn: func(ctx actor.Context, name string) *actor.PID {
-				return begin(ctx, name, state)
-			}}
+		if t.storage != nil {
+			options.Read = t.storage.awaken
 		}
 		t.clients.Registries[i] = registryKind.SpawnChild(ctx, env.Loop, strconv.Itoa(i), func(*system.Mailbox) actor.Actor {
-			return registry.New(spawn, ticket, restored)
+			return registry.New(options)
 		})
 	}
 	t.restored = nil

@@ -12,7 +12,7 @@ import (
 )
 
 // restore makes what the tree begins with: the environment of the sessions, and
-// out of the store their states, the topic index and the retained messages. No
+// out of the store the doors of those that are asleep, the topic index and the retained messages. No
 // actor runs yet, so that Clients, publishers and Wills find all of it there.
 func (t *tree) restore() error {
 	limits, buffers := t.broker.limits(), new(session.Buffers)
@@ -25,12 +25,16 @@ func (t *tree) restore() error {
 		})
 	}
 	t.release = buffers.Put
-	t.restored = make([][]*session.State, len(t.clients.Registries))
+	t.restored = make([][]message.Asleep, len(t.clients.Registries))
+	t.houses = make([]*message.House, len(t.clients.Registries))
 	if t.storage == nil {
 		for range t.tables.Retained {
 			t.retained = append(t.retained, retained.NewStore())
 		}
 		return nil
+	}
+	for i := range t.houses {
+		t.houses[i] = message.NewHouse(t.system.Root())
 	}
 	t.restoreSessions()
 	var err error
@@ -43,22 +47,29 @@ func (t *tree) restore() error {
 	return nil
 }
 
-// restoreSessions gives each session that was found to its registry, and its
+// restoreSessions gives each session that was found to its registry, asleep, and its
 // subscriptions to the shards' first snapshots.
 func (t *tree) restoreSessions() {
 	edits := make([]*topic.Editor[message.Subscription], len(t.tables.Shards))
 	for _, saved := range t.storage.sessions {
 		registry := t.clients.Number([]byte(saved.Record.ClientID))
 		env := t.envs[registry%len(t.envs)]
-		state := session.Restored(env, &saved)
-		t.restored[registry] = append(t.restored[registry], state)
+		at, messages, bytes, stale := session.Sleeping(env, &saved)
+		if stale {
+			at = env.Loop.Now()
+		}
+		door := t.houses[registry].NewDoor(t.numbers.Add(1), saved.ID, saved.Record.ClientID)
+		t.restored[registry] = append(t.restored[registry], message.Asleep{Door: door, At: at})
+		t.counters.Sessions.Add(1)
+		t.counters.MessagesQueued.Add(int64(messages))
+		t.counters.BytesQueued.Add(bytes)
 		for _, sub := range saved.Subscriptions {
 			filter := message.Filter{Name: sub.Filter, ID: sub.ID, Options: sub.Options}
 			shard := t.tables.Shard(sub.Filter)
 			if edits[shard] == nil {
 				edits[shard] = t.tables.Snapshot(shard).Edit()
 			}
-			edits[shard].Put(sub.Filter, state.Receiver().ID, t.tables.Subscription(state.Receiver(), &filter))
+			edits[shard].Put(sub.Filter, door.ID, t.tables.Subscription(&door.Receiver, &filter))
 			if sub.Shared {
 				t.counters.SharedSubscriptions.Add(1)
 			}

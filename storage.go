@@ -152,7 +152,7 @@ func (s *storage) durability() *session.Durability {
 	if s == nil {
 		return nil
 	}
-	d := &session.Durability{Number: s.number, Load: s.load, Waits: s.waits(), Wrote: func(int) bool { return false }}
+	d := &session.Durability{Number: s.number, Load: s.load, Waits: s.waits(), Wrote: func(int) bool { return false }, RestAfter: s.config.Session.PassivateAfter.Std().Milliseconds()}
 	if !d.Waits {
 		most := int64(s.config.Persistence.FlushMessages)
 		d.Wrote = func(n int) bool {
@@ -194,6 +194,19 @@ func (s *storage) load(id, from uint64, loaded func(*message.Loaded)) {
 			m.Pages[i] = core.LoadedPage{First: p.First, Page: p.Page, Bodies: p.Bodies}
 		}
 		loaded(m)
+	})
+}
+
+// awaken reads a session that is to wake. After an error that is for the
+// registry to try again.
+func (s *storage) awaken(d *message.Door, woken func(*message.Woken)) {
+	s.async(func() {
+		saved, err := persistence.ReadSession(s.store, d.Number)
+		if err != nil {
+			s.log.Error("a session cannot be read, that is tried again", zap.String("client", d.ClientID), zap.Error(err))
+			s.pause(retryRead)
+		}
+		woken(&message.Woken{Door: d, Saved: saved})
 	})
 }
 

@@ -43,8 +43,9 @@ type tree struct {
 
 	// Set while the tree grows.
 	envs      []*session.Env     // by loop
-	restored  [][]*session.State // by registry, from the store
-	retained  []*retained.Store  // likewise
+	houses    []*message.House   // by registry; nil: nothing is kept
+	restored  [][]message.Asleep // likewise, from the store
+	retained  []*retained.Store  // by retained actor
 	journal   *actor.PID
 	root      *actor.PID
 	program   *actor.PID

@@ -45,6 +45,25 @@ func ReadSessions(store Store, visit func(SavedSession) error) error {
 	}
 }
 
+// ReadSession reads one session. ErrNotFound: there is none with this number.
+func ReadSession(store Store, id uint64) (*SavedSession, error) {
+	value, err := store.Get(nil, PartSession.Key(id))
+	if err != nil {
+		return nil, ofSession(id, err)
+	}
+	some := []SavedSession{{ID: id}}
+	if some[0].Record, err = DecodeRecord(value); err != nil {
+		return nil, ofSession(id, err)
+	}
+	if err := readHeads(store, some); err != nil {
+		return nil, err
+	}
+	if err := readSubscriptions(store, some); err != nil {
+		return nil, err
+	}
+	return &some[0], nil
+}
+
 // readRecords reads the next sessions from a number on.
 func readRecords(store Store, from uint64) (some []SavedSession, err error) {
 	scanned := store.Scan(PartSession.Key(), PartSession.Key(from), func(key, value []byte) bool {

@@ -29,7 +29,10 @@ func (s *Scheduler) Write(work func()) {
 func (s *Scheduler) Read(work func()) { s.device.reads = append(s.device.reads, s.device.errand(work)) }
 
 // Working tells whether something is asked of the device that is not done.
-func (s *Scheduler) Working() bool { return len(s.device.writes)+len(s.device.reads) > 0 }
+func (s *Scheduler) Working() bool { return len(s.device.writes) > 0 || s.Reading() }
+
+// Reading tells whether some of it is to be read.
+func (s *Scheduler) Reading() bool { return len(s.device.reads) > 0 }
 
 func (d *device) errand(work func()) errand {
 	e := errand{work: work, due: d.scheduler.now}

@@ -70,7 +70,7 @@ func (s *Stage) Witness() *Witness {
 // Receiver makes a subscriber of the witness. Its number is unique on the stage.
 func (s *Stage) Receiver(w *Witness) *message.Receiver {
 	s.witnesses++
-	return &message.Receiver{ID: uint64(s.witnesses), PID: w.PID, Mailbox: w}
+	return &message.Receiver{ID: uint64(s.witnesses), Mailbox: w}
 }
 
 // Got gives what was sent since the last call.

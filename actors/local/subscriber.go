@@ -94,7 +94,7 @@ func (s *Subscriber) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		s.receiver.Online.Store(false)
 		ctx.Send(s.tables.Shards[s.tables.Shard(s.filter.Name)],
-			&message.Subscribe{Receiver: s.receiver, Remove: true, Filters: []message.Filter{s.filter}})
+			&message.Subscribe{Receiver: s.receiver, Subscriber: ctx.Self(), Remove: true, Filters: []message.Filter{s.filter}})
 		close(s.feed)
 	}
 }
@@ -104,12 +104,9 @@ func (s *Subscriber) subscribe(ctx actor.Context) {
 	if s.placed {
 		return
 	}
-	if s.receiver.PID == nil {
-		s.receiver.PID = ctx.Self()
-	}
 	s.receiver.Online.Store(true)
 	ctx.Send(s.tables.Shards[s.tables.Shard(s.filter.Name)],
-		&message.Subscribe{Receiver: s.receiver, Filters: []message.Filter{s.filter}})
+		&message.Subscribe{Receiver: s.receiver, Subscriber: ctx.Self(), Filters: []message.Filter{s.filter}})
 }
 
 func (s *Subscriber) take(runs []*packet.Run, terms *session.Terms) {

@@ -18,6 +18,9 @@ type Connect struct {
 	Address    string // remote network address, for logs
 	Listener   string // name of the listener, for logs
 
+	// House is that of the registry; nil if nothing is kept.
+	House *House
+
 	// Ticket is that of the [End] of the Session before, whose Client this is
 	// again with a Clean Start: once it is committed the Client may be answered.
 	// nil: there is nothing to wait for.

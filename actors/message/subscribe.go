@@ -28,7 +28,6 @@ type Mailbox interface {
 // single writer's view for many readers.
 type Receiver struct {
 	ID      uint64 // unique in the instance, never reused
-	PID     *actor.PID
 	Mailbox Mailbox
 
 	// Durable says that what comes with QoS 1 and 2 is to be written before it is
@@ -54,10 +53,11 @@ type Index = topic.Index[Subscription]
 // The shard answers with [Subscribed] after its snapshot holds the change.
 // Sending it again does no harm: that is how a restarted shard catches up.
 type Subscribe struct {
-	Receiver *Receiver
-	Token    uint64 // comes back in the answer
-	Remove   bool
-	Filters  []Filter
+	Receiver   *Receiver
+	Subscriber *actor.PID // who is answered
+	Token      uint64     // comes back in the answer
+	Remove     bool
+	Filters    []Filter
 }
 
 // Filter is one Topic Filter of a [Subscribe].

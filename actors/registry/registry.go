@@ -5,6 +5,8 @@
 // their sessions. All that concerns one Client Identifier passes through one
 // mailbox here, so two CONNECTs with the same identifier never race
 // [MQTT-3.1.4-3].
+//
+// A durable Session may be asleep: then it has no actor, see sleep.go.
 package registry
 
 import (
@@ -16,17 +18,31 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/internal/eventloop"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
-// Spawn makes the session actor of a Client as a child of the registry, with
-// the given name, which is unique among its siblings.
-type Spawn func(ctx actor.Context, name, clientID string) *actor.PID
+// Options is what a registry works with.
+type Options struct {
+	Loop eventloop.Loop
+	// Spawn makes the session actor of a Client as a child of the registry, with
+	// the given name, which is unique among its siblings.
+	Spawn func(ctx actor.Context, name, clientID string) *actor.PID
 
-// Restored is a Session from a store, and how its actor is made.
-type Restored struct {
-	ClientID string
-	Spawn    func(ctx actor.Context, name string) *actor.PID
+	// The rest is nil where nothing is kept.
+
+	// House is the registry's own.
+	House *message.House
+	// Restored are the sessions that were found in the store. All are asleep.
+	Restored []message.Asleep
+	// Read reads what the store has of a session that is to wake, and calls back
+	// once, from any goroutine.
+	Read func(d *message.Door, woken func(*message.Woken))
+	// Awake makes the session actor of one that was read.
+	Awake func(ctx actor.Context, name string, m *message.Woken) *actor.PID
+	// Ticket makes tickets for a session that waits for the end of another; nil if
+	// nobody has to wait.
+	Ticket func(session *actor.PID) *message.Ticket
 }
 
 // nameSeparator stands between the number of a session actor and its Client
@@ -35,24 +51,25 @@ const nameSeparator = ":"
 
 // Registry is the actor.
 type Registry struct {
-	spawn    Spawn
-	ticket   func(session *actor.PID) *message.Ticket
+	o        Options
 	sessions map[string]entry
 	leaving  map[string]entry // sessions that their Clients have no more, by PID.Id, until they are done
-	restored []Restored       // until they are spawned
 	spawned  uint64
 	draining any // *message.Drain or *message.Shutdown once it was seen
+	sleep    sleep
 }
 
+// entry is a Session. One that is asleep has no actor; one that is not durable
+// has no door.
 type entry struct {
 	session  *actor.PID
-	connects uint32 // Connect messages sent to it
+	door     *message.Door
+	connects uint32 // Connect messages sent to the actor
 }
 
-// New makes a registry that begins with restored sessions. ticket makes tickets
-// for a session that waits for the end of another; nil if nobody has to wait.
-func New(spawn Spawn, ticket func(session *actor.PID) *message.Ticket, restored []Restored) *Registry {
-	return &Registry{spawn: spawn, ticket: ticket, restored: restored, sessions: make(map[string]entry, len(restored))}
+// New makes a registry.
+func New(o Options) *Registry {
+	return &Registry{o: o, sessions: make(map[string]entry, len(o.Restored))}
 }
 
 // Receive implements actor.Actor. A failure leaves the registry as it is (its
@@ -61,19 +78,25 @@ func New(spawn Spawn, ticket func(session *actor.PID) *message.Ticket, restored 
 func (r *Registry) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		for _, saved := range r.restored {
-			session := saved.Spawn(ctx, r.name(saved.ClientID))
-			r.sessions[clientOf(session)] = entry{session: session}
-		}
-		r.restored = nil
+		r.start(ctx)
 	case *message.Connect:
 		r.connect(ctx, m)
 	case *message.Ended:
 		r.ended(ctx, m)
 	case *message.Abandoned:
 		if e, ok := r.sessions[m.ClientID]; ok {
-			ctx.Send(e.session, m)
+			e.tell(ctx, m)
 		}
+	case *message.Kept:
+		r.kept(m)
+	case *message.Asleep:
+		r.asleep(ctx, m)
+	case *message.Wake:
+		r.wake(ctx, m.Door)
+	case *message.Woken:
+		r.woken(ctx, m)
+	case due:
+		r.due(ctx)
 	case *message.Resubscribe:
 		r.tell(ctx, m)
 	case *message.Drain:
@@ -84,45 +107,67 @@ func (r *Registry) Receive(ctx actor.Context) {
 		r.tell(ctx, m)
 	case *actor.Terminated:
 		r.terminated(m.Who)
+	case *actor.Stopping:
+		r.stop()
 	}
 }
 
 func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
-	e, ok := r.sessions[string(m.Packet.ClientID)]
-	before := e.session
+	id := string(m.Packet.ClientID)
+	e, ok := r.sessions[id]
+	before := e
 	switch {
 	case !ok:
-	case m.Ended != nil && e.session.Equal(m.Ended):
+	case m.Ended != nil && e.is(m.Ended):
 		r.leave(e)
 		ok = false
 	case m.Packet.CleanStart: // [MQTT-3.1.2-4]
 		r.leave(e)
 		ok = false
 	}
-	renewed := !ok && m.Ended == nil && before != nil
-	m.Ended = nil
+	renewed := !ok && m.Ended == nil && before != entry{}
+	m.Ended, m.House = nil, r.o.House
 	if !ok {
 		// A Session with a Clean Start gets an actor of its own, so that no
 		// message meant for the one before can reach it.
-		name := r.name(string(m.Packet.ClientID))
-		e = entry{session: r.spawn(ctx, name, name[len(name)-len(m.Packet.ClientID):])}
+		name := r.name(id)
+		id = name[len(name)-len(id):]
+		e = entry{session: r.o.Spawn(ctx, name, id)}
 	}
 	if renewed {
-		if r.ticket != nil {
-			m.Ticket = r.ticket(e.session)
+		if r.o.Ticket != nil {
+			m.Ticket = r.o.Ticket(e.session)
 			m.Ticket.Hold(1)
 		}
-		ctx.Send(before, &message.End{Code: packet.SessionTakenOver, Ticket: m.Ticket})
+		before.tell(ctx, &message.End{Code: packet.SessionTakenOver, Ticket: m.Ticket})
 	}
 	e.connects++
-	r.sessions[clientOf(e.session)] = e
+	if e.session != nil {
+		id = clientOf(e.session)
+	} else {
+		id = e.door.ClientID
+	}
+	r.sessions[id] = e
 	ticket := m.Ticket // m is the session's from here on
-	ctx.Send(e.session, m)
+	e.tell(ctx, m)
 	if renewed {
 		ticket.Release()
 	}
 	if r.draining != nil {
-		ctx.Send(e.session, r.draining)
+		e.tell(ctx, r.draining)
+	}
+}
+
+// is tells whether the Session has this actor.
+func (e entry) is(session *actor.PID) bool { return e.session != nil && e.session.Equal(session) }
+
+// tell sends to the Session. One that is durable is reached by its door, since
+// it may be about to sleep.
+func (e entry) tell(ctx actor.Context, m any) {
+	if e.door != nil {
+		e.door.Post(m)
+	} else {
+		ctx.Send(e.session, m)
 	}
 }
 
@@ -135,6 +180,10 @@ func (r *Registry) name(clientID string) string {
 // leave keeps a session that its Client has no more, until it has done all that
 // it owes to others.
 func (r *Registry) leave(e entry) {
+	if e.session == nil {
+		r.dismiss(e.door)
+		return
+	}
 	if r.leaving == nil {
 		r.leaving = make(map[string]entry)
 	}
@@ -145,7 +194,7 @@ func (r *Registry) leave(e entry) {
 // it: the session then passes that Connect back, and says again that it ended.
 func (r *Registry) ended(ctx actor.Context, m *message.Ended) {
 	e, ok := r.sessions[m.ClientID]
-	if !ok || !e.session.Equal(m.Session) {
+	if !ok || !e.is(m.Session) {
 		e, ok = r.leaving[m.Session.Id]
 	}
 	if ok && e.connects != m.Connects {
@@ -170,17 +219,19 @@ func (r *Registry) terminated(session *actor.PID) {
 
 func (r *Registry) forget(session *actor.PID, clientID string) {
 	delete(r.leaving, session.Id)
-	if e, ok := r.sessions[clientID]; ok && e.session.Equal(session) {
+	if e, ok := r.sessions[clientID]; ok && e.is(session) {
 		delete(r.sessions, clientID)
 	}
 }
 
-// tell has a fixed order, so that what follows can be repeated.
+// tell has a fixed order, so that what follows can be repeated. Who is asleep
+// has nothing to do with it.
 func (r *Registry) tell(ctx actor.Context, m any) {
-	for _, id := range slices.Sorted(maps.Keys(r.sessions)) {
-		ctx.Send(r.sessions[id].session, m)
-	}
-	for _, id := range slices.Sorted(maps.Keys(r.leaving)) {
-		ctx.Send(r.leaving[id].session, m)
+	for _, all := range []map[string]entry{r.sessions, r.leaving} {
+		for _, id := range slices.Sorted(maps.Keys(all)) {
+			if e := all[id]; e.session != nil {
+				ctx.Send(e.session, m)
+			}
+		}
 	}
 }

@@ -50,12 +50,12 @@ func newScene(t *testing.T) *scene {
 	s := &scene{Stage: actortest.NewStage()}
 	kind := s.System.Kind("session", system.Supervision{})
 	s.registry = s.Spawn("registry", func(*system.Mailbox) actor.Actor {
-		return registry.New(func(ctx actor.Context, name, clientID string) *actor.PID {
+		return registry.New(registry.Options{Loop: s.Loop, Spawn: func(ctx actor.Context, name, clientID string) *actor.PID {
 			one := &session{clientID: clientID}
 			s.sessions = append(s.sessions, one)
 			require.True(t, strings.HasSuffix(name, ":"+clientID))
 			return kind.SpawnChild(ctx, s.Loop, name, func(*system.Mailbox) actor.Actor { return one })
-		}, nil, nil)
+		}})
 	})
 	t.Cleanup(func() { require.Empty(t, s.Broken()) })
 	return s

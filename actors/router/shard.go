@@ -87,13 +87,13 @@ func (s *Shard) publish(ctx actor.Context) {
 	s.shared = 0
 
 	for _, m := range s.done {
-		ctx.Send(m.Receiver.PID, &message.Subscribed{Shard: s.number, Token: m.Token})
+		ctx.Send(m.Subscriber, &message.Subscribed{Shard: s.number, Token: m.Token})
 		if m.Remove {
 			continue
 		}
 		for i := range m.Filters {
 			if m.Filters[i].Replay {
-				s.replay(ctx, m.Receiver.PID, &m.Filters[i])
+				s.replay(ctx, m.Subscriber, &m.Filters[i])
 			}
 		}
 	}

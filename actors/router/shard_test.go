@@ -48,7 +48,7 @@ func (s *scene) has(r *message.Receiver, filter string) bool {
 }
 
 func subscribe(r *message.Receiver, token uint64, filters ...string) *message.Subscribe {
-	m := &message.Subscribe{Receiver: r, Token: token}
+	m := &message.Subscribe{Receiver: r, Subscriber: r.Mailbox.(*actortest.Witness).PID, Token: token}
 	for _, f := range filters {
 		m.Filters = append(m.Filters, message.Filter{Name: f, Options: packet.SubscriptionOptions{QoS: packet.QoS1}})
 	}
@@ -71,11 +71,13 @@ func TestManyChangesMakeOneSnapshot(t *testing.T) {
 	seen := make(map[*message.Index]int)
 	spy := &spy{look: func() { seen[s.tables.Snapshot(number)]++ }}
 	spying, _ := s.System.Actors().ProcessRegistry.Add(spy, "spy")
-	watcher := &message.Receiver{ID: 1_000_000, PID: spying, Mailbox: w}
+	watcher := &message.Receiver{ID: 1_000_000, Mailbox: w}
 	const n = 200
 	var all []any
 	for i := range n {
-		all = append(all, subscribe(watcher, uint64(i), fmt.Sprintf("f/%d", i)))
+		m := subscribe(watcher, uint64(i), fmt.Sprintf("f/%d", i))
+		m.Subscriber = spying
+		all = append(all, m)
 	}
 	all = append(all, subscribe(receiver, 1, "a", "b"), unsubscribe(receiver, 2, "b"))
 	s.Send(s.shard, all...)

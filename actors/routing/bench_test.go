@@ -31,8 +31,7 @@ func benchTables(b *testing.B, filters, clients int, filter func(i int) string) 
 	t := New(s.Root(), 8, 4)
 	receivers := make([]*message.Receiver, clients)
 	for i := range receivers {
-		pid, _ := s.Actors().ProcessRegistry.Add(sink{}, "sink"+strconv.Itoa(i))
-		receivers[i] = &message.Receiver{ID: uint64(i + 1), PID: pid, Mailbox: sink{}}
+		receivers[i] = &message.Receiver{ID: uint64(i + 1), Mailbox: sink{}}
 		receivers[i].Online.Store(true)
 	}
 	for shard := range t.Shards {

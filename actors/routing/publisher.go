@@ -329,7 +329,7 @@ func (p *Publisher) strained(r *message.Receiver) bool { return !p.tables.Refusi
 // acknowledge, holds this publisher up.
 func (p *Publisher) send(receiver *message.Receiver, m any, acknowledged bool) {
 	depth := receiver.Mailbox.Post(m)
-	if (depth >= depthHigh || acknowledged && p.strained(receiver)) && receiver.PID != p.self {
+	if (depth >= depthHigh || acknowledged && p.strained(receiver)) && receiver.ID != p.id {
 		if slices.Contains(p.blocked, receiver) {
 			return
 		}

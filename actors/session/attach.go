@@ -35,9 +35,9 @@ func (s *Session) connect(m *message.Connect) {
 			Address: m.Address, Listener: m.Listener,
 		}}
 	}
+	s.persist(m)
 	s.online(true)
 
-	s.persist(m.Packet)
 	s.core.Attach(m.Packet, m.Attachment, s.env.Loop.Now(), s.begin())
 	if entry := s.env.Log.Check(zap.InfoLevel, "client connected"); entry != nil {
 		entry.Write(
@@ -71,6 +71,7 @@ func (s *Session) detach(cause error) {
 	s.online(false)
 	s.unhold()
 	s.core.Detach(s.env.Loop.Now(), s.begin())
+	s.stir()
 	s.apply()
 }
 

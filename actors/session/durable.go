@@ -23,13 +23,20 @@ type Durability struct {
 	// Wrote is told how many messages were taken that have to be written, and says
 	// whether they are so many by now that a group is due.
 	Wrote func(messages int) (due bool)
+	// RestAfter is how long a Session of a Client that is away stays awake when
+	// nothing happens to it, in milliseconds; 0: for ever.
+	RestAfter int64
 	// Waits says that acknowledgements wait for the commit.
 	Waits bool
 }
 
 // durable is what a durable Session's actor has under way with the journal.
 type durable struct {
+	door   *message.Door
 	number uint64          // of the Session in the store
+	restAt int64           // Unix ms when to look whether it may sleep; 0: not
+	begun  bool            // the actor has started before
+	asleep bool            // the door is closed
 	dirty  bool            // the journal was told
 	urgent bool            // and that somebody waits
 	last   uint64          // the last group that collected something
@@ -98,28 +105,18 @@ type awaited struct {
 	wills  bool
 }
 
-// Restored makes the state of a Session that was found in the store.
-func Restored(env *Env, saved *persistence.SavedSession) *State {
-	s := NewState(env, saved.Record.ClientID)
-	s.core.Restore(saved.Record, saved.Head, slices.Values(saved.Subscriptions), env.Durability.Waits, env.Loop.Now())
-	s.durable = &durable{number: saved.ID, taken: s.core.Taken()}
-	s.receiver.Durable = true
-	return s
-}
-
-// Receiver is the Session in the topic index.
-func (s *State) Receiver() *message.Receiver { return &s.receiver }
-
-// ClientID is the Session's.
-func (s *State) ClientID() string { return s.core.ClientID() }
-
 // persist makes a new Session durable if its first CONNECT asks for that.
-func (s *Session) persist(c *packet.Connect) {
-	if d := s.env.Durability; d != nil && s.connects == 1 && s.durable == nil && s.core.Outlives(c) {
-		s.core.Persist(d.Waits)
-		s.durable = &durable{number: d.Number()}
-		s.receiver.Durable = true
+func (s *Session) persist(m *message.Connect) {
+	d := s.env.Durability
+	if d == nil || s.connects > 1 || s.durable != nil || !s.core.Outlives(m.Packet) {
+		return
 	}
+	s.core.Persist(d.Waits)
+	door := m.House.NewDoor(s.own.ID, d.Number(), s.core.ClientID())
+	door.Open(s.own.Mailbox.(message.Within))
+	s.durable = &durable{door: door, number: door.Number, begun: true}
+	s.receiver = &door.Receiver // nobody has seen the other one
+	s.env.Root.Send(s.registry(), &message.Kept{Session: s.self(), Door: door})
 }
 
 // await keeps what was published until it is safe. It reports false if nothing

@@ -33,7 +33,8 @@ const holdMost = 4 << 10
 // 240 bytes; what an idle Session does not need is apart, and not there then.
 type State struct {
 	core        core.Session
-	receiver    message.Receiver
+	own         message.Receiver   // of a Session that is not durable; its Mailbox is the actor's in any case
+	receiver    *message.Receiver  // in the topic index: own, or of a door
 	publisher   *routing.Publisher // once it published; with the fan-outs that are under way
 	changes     *changes           // nil while none is under way
 	waiting     *waiting           // nil while nothing waits, or a little longer
@@ -64,7 +65,8 @@ type waiting struct {
 func NewState(env *Env, clientID string) *State {
 	s := new(State)
 	s.core.Init(clientID, env.Limits)
-	s.receiver.ID = env.Numbers.Add(1)
+	s.own.ID = env.Numbers.Add(1)
+	s.receiver = &s.own
 	return s
 }
 
@@ -97,14 +99,14 @@ type challenged struct {
 
 // New makes the actor of a Session; mailbox is its own.
 func New(env *Env, state *State, mailbox message.Mailbox) *Session {
-	if state.receiver.Mailbox == nil { // publishers have it: it is the same after a restart
-		state.receiver.Mailbox = mailbox
+	if state.own.Mailbox == nil { // publishers have it: it is the same after a restart
+		state.own.Mailbox = mailbox
 	}
 	return &Session{State: state, env: env}
 }
 
 // self is the actor.
-func (s *Session) self() *actor.PID { return s.receiver.PID }
+func (s *State) self() *actor.PID { return s.own.Mailbox.(*system.Mailbox).PID() }
 
 // publishing is what routes the Client's messages.
 func (s *Session) publishing() *routing.Publisher {
@@ -222,31 +224,28 @@ func (s *Session) Receive(ctx actor.Context) {
 			s.disconnect(packet.ServerShuttingDown, nil)
 		}
 	case *actor.Started:
-		s.start(ctx)
+		s.start()
 	case *actor.Restarting:
 		s.stop()
 	case *actor.Stopping:
 		s.stop()
-		s.forget()
-		s.env.Counters.Sessions.Add(-1)
-		s.gauge(0, 0)
+		if s.durable == nil || !s.durable.asleep {
+			s.forget()
+			s.env.Counters.Sessions.Add(-1)
+			s.gauge(0, 0)
+		}
 	}
 }
 
 // start runs for a new Session and again after a failure of the actor, which
 // is to the Session as a lost connection: what was acknowledged stays.
-func (s *Session) start(ctx actor.Context) {
-	if s.receiver.PID == nil {
-		s.receiver.PID = ctx.Self()
-		s.env.Counters.Sessions.Add(1)
-		if s.durable != nil { // it comes out of the store
-			s.gauge(s.core.Backlog())
-			s.note()
-			s.arm()
-		}
+func (s *Session) start() {
+	switch d := s.durable; {
+	case d != nil && !d.begun:
+		s.awake()
 		return
-	}
-	if s.connects == 0 && s.durable == nil {
+	case d == nil && s.connects == 0:
+		s.env.Counters.Sessions.Add(1)
 		return
 	}
 	s.purge()
@@ -304,6 +303,7 @@ func (s *Session) deliver(m *message.Deliver) {
 		s.core.Deliver(run, m.Terms, now, out)
 	}
 	s.core.Under(nil)
+	s.stir()
 	s.apply()
 	taken = true
 	s.env.Tables.Delivered(m)
@@ -379,7 +379,7 @@ type holding Session
 type late struct{}
 
 // Run implements eventloop.Task.
-func (h *holding) Run() { h.env.Root.Send(h.receiver.PID, late{}) }
+func (h *holding) Run() { h.env.Root.Send(h.self(), late{}) }
 
 // leave says good-bye when the instance drains and nothing waits any more.
 func (s *Session) leave() {
@@ -404,12 +404,16 @@ func (s *Session) tick() {
 	if w := s.waiting; w != nil && w.messages == 0 && w.bytes == 0 && !w.overflowing && w.publishers == nil {
 		s.waiting = nil
 	}
+	s.rest()
 }
 
 // arm sets the timer to when the core, or a publisher held up by a receiver,
 // wants to be looked at.
 func (s *Session) arm() {
 	at := s.core.Next()
+	if d := s.durable; d != nil && d.restAt != 0 && (at == 0 || d.restAt < at) {
+		at = d.restAt
+	}
 	if s.publisher.Blocked() {
 		if soon := s.env.Loop.Now() + recheckAfter; at == 0 || soon < at {
 			at = soon

@@ -62,7 +62,7 @@ func (s *Session) send(id uint16, remove bool, filters []message.Filter) {
 		if at < 0 {
 			all.pending = append(all.pending, change{
 				shard: shard, packet: id, epoch: s.epoch,
-				m: &message.Subscribe{Receiver: &s.receiver, Token: s.env.Numbers.Add(1), Remove: remove},
+				m: &message.Subscribe{Receiver: s.receiver, Subscriber: s.self(), Token: s.env.Numbers.Add(1), Remove: remove},
 			})
 			at = len(all.pending) - 1 - first
 		}

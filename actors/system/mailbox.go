@@ -32,6 +32,7 @@ type Mailbox struct {
 	attention atomic.Bool
 	scheduled bool // in a loop's queue, or running. Invariant: there is a queue then
 	suspended bool
+	retired   bool  // Offer refuses
 	life      uint8 // written by the actor's turn, under mu
 	loop      eventloop.Loop
 	// queue is nil while nothing is to be done. It stands last, away from mu in the cache: senders leave it alone, the actor reads it a lot.
@@ -64,6 +65,29 @@ func (c *cell) SendUserMessage(_ *actor.PID, message any) { c.post(message) }
 // remembers, which is not in the processor's cache where one publisher writes to thousands, and taking the lock a second time.
 func (m *Mailbox) Post(message any) (waiting int) { return m.cell().post(message) }
 
+// Offer is Post, as long as the mailbox has not retired; then it refuses.
+func (m *Mailbox) Offer(message any) (waiting int, taken bool) {
+	c := m.cell()
+	c.mu.Lock()
+	if c.retired || c.life == stopped {
+		c.mu.Unlock()
+		return 0, false
+	}
+	return c.postLocked(message), true
+}
+
+// Retire makes Offer refuse from now on, and returns true, if no message waits. It is for the actor's own turn. What is sent to the
+// actor's PID it still gets.
+func (m *Mailbox) Retire() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if q := m.queue; q != nil && (len(q.user) > 0 || q.next < len(q.batch)) {
+		return false
+	}
+	m.retired = true
+	return true
+}
+
 // Warm reads the part that Post begins with.
 func (m *Mailbox) Warm() { m.attention.Load() }
 
@@ -79,6 +103,11 @@ func (c *cell) post(message any) (waiting int) {
 		lost(message)
 		return 0
 	}
+	return c.postLocked(message)
+}
+
+// postLocked is the rest of post. mu is held, and is given up.
+func (c *cell) postLocked(message any) (waiting int) {
 	q := c.open()
 	q.user = append(q.user, message)
 	waiting = len(q.user) + q.left
