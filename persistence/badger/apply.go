@@ -58,7 +58,7 @@ func (s *Store) Apply(b *persistence.Batch) error {
 	if err := s.room(need); err != nil {
 		return err
 	}
-	defer func() { clear(s.entries) }()
+	defer s.forget()
 	obsolete, err := s.shorten(b.Ops())
 	if err != nil {
 		return err
@@ -67,6 +67,14 @@ func (s *Store) Apply(b *persistence.Batch) error {
 		return err
 	}
 	return s.drop(obsolete)
+}
+
+// forget lets go of the batch that was written.
+func (s *Store) forget() {
+	clear(s.entries)
+	if cap(s.entries) > 1<<12 {
+		s.entries = nil
+	}
 }
 
 // libraryPrefix begins the library's own keys.

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	library "github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -140,6 +141,8 @@ func (s *Store) openLibrary() (err error) {
 		return nil
 	case isFull(err):
 		return fmt.Errorf("%w: data directory %s: %v", persistence.ErrNoSpace, s.dir, err)
+	case isLimit(err):
+		return fmt.Errorf("data directory %s: %w", s.dir, err)
 	default:
 		return corrupt(s.dir, err.Error())
 	}
@@ -244,6 +247,17 @@ func (s *Store) fail(err error) error {
 // does not wrap what it got.
 func isFull(err error) bool {
 	return errors.Is(err, errFull) || containsText(err, errFull.Error())
+}
+
+// isLimit tells whether an error of the library is about what this process may
+// do, and not about what is in the directory.
+func isLimit(err error) bool {
+	for _, limit := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EACCES, syscall.EPERM} {
+		if containsText(err, limit.Error()) {
+			return true
+		}
+	}
+	return false
 }
 
 // corrupt says that a file, or something in the directory, is damaged, and the

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	library "github.com/dgraph-io/badger/v4"
 )
 
 // Sync makes all that Apply has done safe from a loss of power. After an error
@@ -28,7 +30,7 @@ func (s *Store) sync() error {
 		err = s.logs.settle()
 	}
 	if err == nil {
-		err = flush(s.logs.file(), s.db)
+		err = s.logs.flush(s.db)
 	}
 	if err != nil {
 		return s.fail(fmt.Errorf("what was written could not be made safe: %w", err))
@@ -43,10 +45,11 @@ func (s *Store) sync() error {
 type logs struct {
 	dir     string
 	mu      sync.Mutex
-	number  int      // of the last log
-	current *os.File // that log; nil where an open file cannot be removed
-	older   []string // full since the last settle
-	names   bool     // files were made since the last settle
+	number  int          // of the last log
+	current *os.File     // that log; nil where an open file cannot be removed
+	using   sync.RWMutex // held while it is made safe, and to close it
+	older   []string     // full since the last settle
+	names   bool         // files were made since the last settle
 }
 
 // open finds the last log of a directory that the library has just opened.
@@ -107,11 +110,14 @@ func (l *logs) settle() error {
 	return syncDirectory(l.dir)
 }
 
-// file is the last log, or nil.
-func (l *logs) file() *os.File {
+// flush makes the last log safe.
+func (l *logs) flush(db *library.DB) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.current
+	l.using.RLock()
+	f := l.current
+	l.mu.Unlock()
+	defer l.using.RUnlock()
+	return flush(f, db)
 }
 
 func (l *logs) close() error {
@@ -128,7 +134,9 @@ func (l *logs) reopen() (err error) {
 		return nil
 	}
 	if l.current != nil {
+		l.using.Lock()
 		err = l.current.Close()
+		l.using.Unlock()
 	}
 	var other error
 	l.current, other = os.OpenFile(l.name(l.number), os.O_RDWR, 0)
