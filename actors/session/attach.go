@@ -12,10 +12,14 @@ import (
 // connect gives the Session a new Network Connection. One that is still there
 // is told that it was taken over [MQTT-3.1.4-3].
 func (s *Session) connect(m *message.Connect) {
-	if s.postpone(m) {
+	if s.connects++; s.postpone(m) {
 		return
 	}
-	s.connects++
+	s.welcome(m)
+}
+
+// welcome is connect for a Client that need not wait any more.
+func (s *Session) welcome(m *message.Connect) {
 	if s.connection != nil && !s.ended {
 		s.disconnect(packet.SessionTakenOver, nil)
 		s.detach(nil)

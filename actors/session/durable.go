@@ -108,7 +108,7 @@ type awaited struct {
 // persist makes a new Session durable if its first CONNECT asks for that.
 func (s *Session) persist(m *message.Connect) {
 	d := s.env.Durability
-	if d == nil || s.connects > 1 || s.durable != nil || !s.core.Outlives(m.Packet) {
+	if d == nil || s.epoch > 1 || s.durable != nil || !s.core.Outlives(m.Packet) {
 		return
 	}
 	s.core.Persist(d.Waits)
@@ -156,6 +156,11 @@ func (s *Session) committed(m *message.Committed) {
 	var connects []*message.Connect
 	if u := s.uncommitted; u != nil && u.gate != nil && u.gate.In(m.Group) {
 		connects, u.gate, u.connects = u.connects, nil, nil
+		defer func() {
+			if s.epoch == 0 && s.durable == nil { // nobody has waited until now
+				s.end(packet.Success, nil)
+			}
+		}()
 	}
 	if u := s.uncommitted; u != nil && len(u.list) == 0 && u.gate == nil {
 		s.uncommitted = nil
@@ -168,7 +173,7 @@ func (s *Session) committed(m *message.Committed) {
 	s.tellHeld()
 	for _, c := range connects {
 		c.Ticket = nil
-		s.connect(c)
+		s.welcome(c)
 	}
 }
 

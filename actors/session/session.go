@@ -247,6 +247,8 @@ func (s *Session) start() {
 	case d == nil && s.connects == 0:
 		s.env.Counters.Sessions.Add(1)
 		return
+	case d == nil && s.epoch == 0:
+		return
 	}
 	s.purge()
 	s.core.Recover(s.env.Loop.Now(), s.begin())
