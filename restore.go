@@ -8,6 +8,7 @@ import (
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/actors/retained"
 	"github.com/troupemq/troupe/actors/session"
+	core "github.com/troupemq/troupe/protocol/session"
 	"github.com/troupemq/troupe/protocol/topic"
 )
 
@@ -20,7 +21,8 @@ func (t *tree) restore() error {
 	for _, loop := range t.loops {
 		t.envs = append(t.envs, &session.Env{
 			Root: t.system.Root(), Loop: loop, Tables: t.tables, Clients: &t.clients, Limits: limits, Durability: durability,
-			Auth: t.broker.auth, AuthTimeout: t.broker.config.Limits.ConnectTimeout.Std(),
+			Total: core.Left{Messages: t.broker.config.Session.Total.MaxMessages, Bytes: int64(t.broker.config.Session.Total.MaxBytes)},
+			Auth:  t.broker.auth, AuthTimeout: t.broker.config.Limits.ConnectTimeout.Std(),
 			Counters: t.counters, Numbers: &t.numbers, Buffers: buffers, Log: t.broker.log,
 		})
 	}

@@ -79,7 +79,7 @@ func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.Reason
 			ahead.look(p, runs, i)
 		}
 		r := p.route(run.Topic, ahead.of(i))
-		if run.QoS > 0 && (p.tables.Refusing && r.refuses() || (r.durable || run.Retain) && p.tables.ReadOnly.Load()) {
+		if run.QoS > 0 && (p.tables.Refusing && r.refuses(p.tables.Crowded.Load()) || (r.durable || run.Retain) && p.tables.ReadOnly.Load()) {
 			codes = append(codes, packet.QuotaExceeded)
 			p.post(open, runs[start:i])
 			open, start = nil, i+1

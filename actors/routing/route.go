@@ -50,13 +50,13 @@ func (r *route) same(other *route) bool {
 
 // refuses tells whether a receiver's policy is to refuse what its queue cannot
 // take; a shared subscription refuses when no member has room.
-func (r *route) refuses() bool {
+func (r *route) refuses(crowded bool) bool {
 	for i := range r.targets {
 		if r.targets[i].terms.QoS == 0 {
 			continue
 		}
 		for _, receiver := range r.targets[i].receivers {
-			if receiver.Full.Load() {
+			if receiver.Full.Load() || crowded && !receiver.Online.Load() {
 				return true
 			}
 		}

@@ -31,6 +31,9 @@ type Tables struct {
 	// Refusing says that queues at their bound refuse the publisher, so that
 	// it is worth looking for such before each message.
 	Refusing bool
+	// Crowded says that as much waits in the sessions of the instance together as
+	// may: then those whose Clients are away take no more. Sessions set it.
+	Crowded atomic.Bool
 
 	// Journal is who commits to the store, nil if there is none. Waits says that
 	// acknowledgements wait for that. Both are set once, before the first publisher

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"math"
 
 	"go.uber.org/zap"
 
@@ -118,6 +119,31 @@ func (s *Session) gauge(messages int, bytes int64) {
 	if bytes != s.waiting.bytes {
 		s.env.Counters.BytesQueued.Add(bytes - s.waiting.bytes)
 		s.waiting.bytes = bytes
+	}
+}
+
+// share tells the core what the other Sessions of the instance leave for this
+// one to let wait. What others take in the same moment is not seen, so the bound
+// may be passed by a little.
+func (s *Session) share(out *core.Output) {
+	total := &s.env.Total
+	if *total == (core.Left{}) {
+		return
+	}
+	var own waiting
+	if s.waiting != nil {
+		own = *s.waiting
+	}
+	left := core.Left{Messages: math.MaxInt, Bytes: math.MaxInt64}
+	if total.Messages > 0 {
+		left.Messages = max(0, total.Messages-int(s.env.Counters.MessagesQueued.Load()-own.messages))
+	}
+	if total.Bytes > 0 {
+		left.Bytes = max(0, total.Bytes-(s.env.Counters.BytesQueued.Load()-own.bytes))
+	}
+	s.env.left, out.Left = left, &s.env.left
+	if tables := s.env.Tables; tables.Refusing {
+		tables.Crowded.Store(left.Messages <= int(own.messages) || left.Bytes <= own.bytes)
 	}
 }
 

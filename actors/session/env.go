@@ -27,6 +27,9 @@ type Env struct {
 	// Clients finds the registry that a Session belongs to.
 	Clients *routing.Clients
 	Limits  *core.Limits
+	// Total bounds what waits for all sessions of the instance together; 0: any
+	// number.
+	Total core.Left
 	// Durability is how sessions are kept, nil if they are not.
 	Durability *Durability
 	Auth       *auth.Authenticator
@@ -38,6 +41,7 @@ type Env struct {
 	Log         *zap.Logger
 
 	out   core.Output
+	left  core.Left // of the out
 	codes []packet.ReasonCode
 	spare *message.Packets
 }

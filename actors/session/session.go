@@ -315,6 +315,7 @@ func (s *Session) deliver(m *message.Deliver) {
 func (s *Session) begin() *core.Output {
 	out := &s.env.out
 	out.Reset()
+	s.share(out)
 	switch {
 	case s.packets != nil:
 		out.Packets = s.packets.B

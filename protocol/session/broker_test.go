@@ -25,6 +25,7 @@ type broker struct {
 	response string                       // Response Information
 	hold     bool                         // acknowledgements of routed messages wait
 	held     []func()
+	durable  bool // Sessions that outlive their connection are in a store, which writes when it is told
 	log      strings.Builder
 }
 
@@ -44,6 +45,7 @@ type client struct {
 	s      *session.Session
 	link   *link
 	counts session.Counts
+	stored *stored // nil: it is in no store
 }
 
 type subscriber struct {
@@ -166,6 +168,7 @@ func (b *broker) attach(l *link, c *packet.Connect) {
 		b.sessions[id] = cl
 	}
 	l.client, cl.link = cl, l
+	b.persist(cl, c)
 	b.do(cl, func(s *session.Session, out *session.Output) { s.Attach(c, a, b.now, out) })
 }
 
@@ -213,6 +216,7 @@ func (b *broker) cut(l *link) {
 	l.open = false
 	if c := l.client; c != nil && c.link == l {
 		c.link = nil
+		c.lose()
 		b.do(c, func(s *session.Session, out *session.Output) { s.Detach(b.now, out) })
 	}
 }
@@ -233,6 +237,7 @@ func (b *broker) perform(c *client, out *session.Output) {
 		}
 	}
 	l := c.link
+	b.guard(c, out)
 	b.show(l, out)
 	for _, u := range out.Unsubscribe {
 		e := b.index.Edit()

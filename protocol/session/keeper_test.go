@@ -19,7 +19,9 @@ type keeper struct {
 	waits       bool
 	s           *session.Session
 	p           *peer
-	exists      bool // a Client was attached to the Session
+	last        *packet.Connect
+	late        []byte // acknowledgements for the connection before, that this one sends
+	exists      bool   // a Client was attached to the Session
 	counts      session.Counts
 	crashes     int
 	cold        int // times that something had to be loaded that is in flight
@@ -467,15 +469,19 @@ func (k *keeper) connect() {
 		k.do(func(s *session.Session, out *session.Output) { s.Disconnect(packet.SessionTakenOver, k.now, out) })
 	}
 	k.cut()
-	version := rapid.SampledFrom([]packet.Version{packet.V31, packet.V311, packet.V5}).Draw(k.t, "version")
-	c := &packet.Connect{Version: version, ClientID: []byte(p.name)}
-	p.version, p.maximum = version, 65535
-	if version == packet.V5 {
+	c := k.last
+	if c == nil || rapid.IntRange(0, 2).Draw(k.t, "same") > 0 {
+		c = &packet.Connect{ClientID: []byte(p.name), ReceiveMaximum: 65535}
+		c.Version = rapid.SampledFrom([]packet.Version{packet.V31, packet.V311, packet.V5}).Draw(k.t, "version")
+	}
+	version := c.Version
+	p.version = version
+	if version == packet.V5 && c != k.last {
 		c.HasSessionExpiry, c.SessionExpiry = true, rapid.SampledFrom([]uint32{session.NoExpiry, 1 << 20}).Draw(k.t, "expiry")
 		c.ReceiveMaximum = uint16(rapid.IntRange(1, 8).Draw(k.t, "receive-maximum"))
 		c.TopicAliasMaximum = uint16(rapid.IntRange(0, 2).Draw(k.t, "aliases"))
-		p.maximum = int(c.ReceiveMaximum)
 	}
+	k.last, p.maximum = c, int(c.ReceiveMaximum)
 	if p.known && !k.exists {
 		k.t.Fatal("the Client was told of a Session that is not there")
 	}
@@ -492,6 +498,12 @@ func (k *keeper) lose() {
 }
 
 func (k *keeper) cut() {
+	k.late = nil
+	for i, a := range k.p.answers {
+		if k.p.owe[i] == packet.TypePuback {
+			k.late = append(k.late, a...)
+		}
+	}
 	k.lose()
 	k.do(func(s *session.Session, out *session.Output) { s.Detach(k.now, out) })
 }
@@ -499,6 +511,7 @@ func (k *keeper) cut() {
 // crash loses all that is not written.
 func (k *keeper) crash() {
 	k.crashes++
+	k.late = nil
 	k.lose()
 	k.staged, k.told, k.entered, k.routing, k.loads = nil, nil, nil, nil, nil
 	for _, st := range k.streams {
@@ -585,6 +598,10 @@ func (k *keeper) down(n int) {
 		default:
 			k.p.take(frame)
 			k.p.known = true
+			if packet.Type(frame[0]>>4) == packet.TypeConnack && rapid.Bool().Draw(k.t, "late") {
+				k.p.up = append(k.p.up, k.late...)
+				k.late = nil
+			}
 		}
 	}
 }

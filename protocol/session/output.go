@@ -21,7 +21,14 @@ type Output struct {
 	Ended        bool                 // the Session is over: forget it
 	Room         *Room                // memory that the caller has for the first of Publish; may be nil
 	Lent         *packet.Slab         // what the frames given to Receive are views of, if that is used again; may be nil
+	Left         *Left                // set by the caller: what other Sessions leave for this one to let wait; nil: no bound but its own
 	Counts       Counts
+}
+
+// Left bounds what may wait for one Session because of what waits for all of them together: QoS 1 and 2.
+type Left struct {
+	Messages int
+	Bytes    int64
 }
 
 // Room is memory for the first Run of an Output and the list that holds it: a host that makes it in

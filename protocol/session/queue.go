@@ -1,6 +1,10 @@
 package session
 
-import "github.com/troupemq/troupe/protocol/packet"
+import (
+	"math"
+
+	"github.com/troupemq/troupe/protocol/packet"
+)
 
 // queue holds what waits to be sent, in a ring that grows.
 //
@@ -140,18 +144,14 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 			s.queue = q
 		}
 	}
-	messages, bytes := l.Messages, l.Bytes
 	if q.n == 0 && !s.ledger.spilled() {
 		q.taken = now
 	}
-	if l.Overflow == Reject || s.patient(now) {
-		// The host was told by Full or Strained and may have routed what was on its way.
-		messages, bytes = 2*messages, 2*bytes
-	}
+	messages, bytes := s.bounds(now, out)
 	e := queued{run: r, terms: t, at: now, offset: uint32(offset), end: uint32(len(r.Frames)), left: uint32(left)}
 	over := func() bool {
 		waiting, size := s.waiting()
-		return messages > 0 && waiting+int(e.left) > messages || bytes > 0 && size+int64(e.end-e.offset) > bytes
+		return waiting+int(e.left) > messages || size+int64(e.end-e.offset) > bytes
 	}
 	if over() {
 		out.Counts.DroppedExpired += uint64(q.purge(now, s.ledger))
@@ -170,7 +170,7 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 		}
 		out.Counts.DroppedQueueFull += uint64(left) - uint64(e.left)
 	}
-	alone := e.left == 1 && bytes > 0 && int64(e.end-e.offset) > bytes // no room could be made for it
+	alone := messages < 1 || e.left == 1 && int64(e.end-e.offset) > bytes // no room could be made for it
 	for e.left > 0 && over() {
 		if !alone && s.dropOldest(out) {
 			continue
@@ -192,6 +192,26 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 	}
 	e.seq = s.ledger.take(e.run, e.terms, e.offset, e.end, e.left, e.at)
 	s.wait(q, e, now)
+}
+
+// bounds are what may wait: by the limits, and by what others leave.
+func (s *Session) bounds(now int64, out *Output) (messages int, bytes int64) {
+	l := &s.limits.Queue
+	messages, bytes = l.Messages, l.Bytes
+	if l.Overflow == Reject || s.patient(now) {
+		// The host was told by Full or Strained and may have routed what was on its way.
+		messages, bytes = 2*messages, 2*bytes
+	}
+	if messages <= 0 {
+		messages = math.MaxInt
+	}
+	if bytes <= 0 {
+		bytes = math.MaxInt64
+	}
+	if out.Left != nil {
+		messages, bytes = min(messages, out.Left.Messages), min(bytes, out.Left.Bytes)
+	}
+	return messages, bytes
 }
 
 // enqueueQoS0 lets r wait until the connection takes more.

@@ -86,6 +86,9 @@ func (b *broker) limit(key string, values []string) error {
 		l.ExpiryMaximum = uint32(n)
 	case "levels":
 		l.TopicLevels = int(n)
+	case "durable":
+		b.durable = true
+		l.Shrink(int(n), int64(n), 1)
 	case "queue":
 		l.Queue.Messages = int(n)
 	case "queue-bytes":
@@ -120,6 +123,18 @@ func (b *broker) play(text string, joined map[string][]byte) error {
 	case "release":
 		b.release()
 		return nil
+	case "collect":
+		b.collect()
+		return nil
+	case "commit":
+		b.commit()
+		return nil
+	case "load":
+		b.load()
+		return nil
+	case "crash":
+		b.crash()
+		return nil
 	case "deny":
 		w.next()
 		name := w.next()
@@ -149,6 +164,7 @@ func (b *broker) play(text string, joined map[string][]byte) error {
 		b.do(b.sessions[name], func(s *session.Session, out *session.Output) { s.Recover(b.now, out) })
 		b.links[name].open = false
 		b.sessions[name].link = nil
+		b.sessions[name].lose()
 		return nil
 	case "state":
 		b.state(name)

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"slices"
 
-	"pgregory.net/rapid"
-
 	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/protocol/session"
 )
@@ -26,8 +24,11 @@ func newShelf() *shelf {
 	}
 }
 
+// failer is what ends a test: of testing, or of rapid.
+type failer interface{ Fatalf(format string, a ...any) }
+
 // apply makes the changes of a group. tight: no page may be there of which nothing is needed.
-func (h *shelf) apply(t *rapid.T, c *session.Changes, tight bool) {
+func (h *shelf) apply(t failer, c *session.Changes, tight bool) {
 	if c.Ended {
 		*h = *newShelf()
 		h.ended = true
@@ -72,7 +73,7 @@ func (h *shelf) apply(t *rapid.T, c *session.Changes, tight bool) {
 }
 
 // check holds what the Head says against the pages.
-func (h *shelf) check(t *rapid.T, tight bool) {
+func (h *shelf) check(t failer, tight bool) {
 	messages, size := 0, int64(0)
 	flying := make(map[uint64]bool)
 	for _, f := range h.head.Inflight {

@@ -57,17 +57,12 @@ func (s *Session) lapse() int64 {
 
 // trim drops the oldest while more waits than may, if that is the policy. It asks for pages if what is to be dropped is there.
 func (s *Session) trim(now int64, out *Output) {
-	q := &s.limits.Queue
-	if s.ledger == nil || q.Overflow != DropOldest {
+	if s.ledger == nil || s.limits.Queue.Overflow != DropOldest {
 		return
 	}
-	most, size := q.Messages, q.Bytes
-	if s.patient(now) {
-		most, size = 2*most, 2*size
-	}
+	most, size := s.bounds(now, out)
 	for {
-		messages, bytes := s.waiting()
-		if (most <= 0 || messages <= most) && (size <= 0 || bytes <= size) {
+		if messages, bytes := s.waiting(); messages <= most && bytes <= size {
 			return
 		}
 		if !s.dropOldest(out) {
