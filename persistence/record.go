@@ -13,7 +13,7 @@ const theRecord = "a session record"
 
 // AppendRecord adds the value of a [PartSession] key to dst.
 func AppendRecord(dst []byte, r *session.Record) []byte {
-	dst = append(dst, format, bit(r.Attached, 0)|bit(r.Will != nil, 1), byte(r.Version))
+	dst = append(dst, format, bit(r.Will != nil, 0), byte(r.Version))
 	dst = appendBytes(dst, r.ClientID)
 	dst = binary.AppendUvarint(dst, uint64(r.Expiry))
 	dst = binary.AppendVarint(dst, r.EndAt)
@@ -28,18 +28,17 @@ func AppendRecord(dst []byte, r *session.Record) []byte {
 func DecodeRecord(b []byte) (*session.Record, error) {
 	in := open(theRecord, b)
 	flags := in.byte("its flags")
-	if flags > 0b11 {
+	if flags > 1 {
 		in.fail("has the unknown flags %#b", flags)
 	}
 	r := &session.Record{
-		Attached: flags&1 != 0,
 		Version:  packet.Version(in.byte("the version")),
 		ClientID: string(in.bytes("the Client Identifier")),
 		Expiry:   in.uint32("the Session Expiry Interval"),
 		EndAt:    in.int("its end"),
 		WillAt:   in.int("the time of the Will"),
 	}
-	if flags&2 != 0 {
+	if flags&1 != 0 {
 		r.Will = readWill(&in)
 	}
 	if err := in.close(); err != nil {

@@ -17,7 +17,6 @@ func drawRecord(t *rapid.T) *session.Record {
 		ClientID: rapid.String().Draw(t, "client"),
 		Version:  packet.Version(rapid.IntRange(3, 5).Draw(t, "version")),
 		Expiry:   rapid.Uint32().Draw(t, "expiry"),
-		Attached: rapid.Bool().Draw(t, "attached"),
 		EndAt:    drawTime.Draw(t, "end"),
 		WillAt:   drawTime.Draw(t, "will at"),
 	}

@@ -86,7 +86,7 @@ func manySessions(t testing.TB, n int) persistence.Store {
 	for i := range n {
 		s := &persistence.SavedSession{
 			ID:     uint64(i) + 1,
-			Record: &session.Record{ClientID: fmt.Sprintf("client-%d", i), Version: packet.V5, Expiry: session.NoExpiry, Attached: i%3 == 0},
+			Record: &session.Record{ClientID: fmt.Sprintf("client-%d", i), Version: packet.V5, Expiry: session.NoExpiry},
 			Subscriptions: []session.Subscription{
 				{Filter: fmt.Sprintf("devices/%d/#", i), Options: packet.SubscriptionOptions{QoS: packet.QoS1}, ID: uint32(i)},
 			},

@@ -37,12 +37,11 @@ type Inflight struct {
 	Seq  uint64 // of its frame
 }
 
-// Record is what seldom changes of a Session.
+// Record is what seldom changes of a Session. EndAt is 0 while a Client is connected, and so is WillAt.
 type Record struct {
 	ClientID string
 	Version  packet.Version
 	Expiry   uint32       // Session Expiry Interval in force, seconds
-	Attached bool         // a Client was connected
 	EndAt    int64        // Unix ms when it expires; 0: never, or not while attached
 	Will     *packet.Will // to be published; nil: none
 	WillAt   int64        // Unix ms when the delayed Will is due; 0: it is not waiting
