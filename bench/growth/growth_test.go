@@ -69,7 +69,7 @@ func TestMeasure(t *testing.T) {
 func TestFlags(t *testing.T) {
 	s, err := parse([]string{"-memtable", "2MiB"}, new(strings.Builder))
 	require.NoError(t, err)
-	require.EqualValues(t, 40<<20, s.floor)
+	require.EqualValues(t, 12<<20, s.floor)
 	s, err = parse([]string{"-floor", "5"}, new(strings.Builder))
 	require.NoError(t, err)
 	require.EqualValues(t, 5, s.floor)

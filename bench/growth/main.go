@@ -80,8 +80,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.DurationVar(&s.away, "away", 10*time.Second, "how long the one Session is away, and how long it is there")
 	flags.DurationVar(&s.interval, "interval", 5*time.Second, "from one measurement to the next")
 	flags.StringVar(&s.memtable, "memtable", "16MiB", "persistence.memtable of the broker")
-	flags.Int64Var(&s.floor, "floor", 0, "bytes that the directory may have in any case; 0: 24 MiB and 8 memtables")
-	flags.Int64Var(&s.multiple, "multiple", 4, "times the live data that it may have besides")
+	flags.Int64Var(&s.floor, "floor", 0, "bytes that the directory may have in any case; 0: 4 MiB and 4 memtables")
+	flags.Int64Var(&s.multiple, "multiple", 3, "times the live data that it may have besides")
 	if err := flags.Parse(args); err != nil {
 		return s, err
 	}
@@ -93,7 +93,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		if err != nil {
 			return s, err
 		}
-		s.floor = 24<<20 + 8*memtable
+		s.floor = 4<<20 + 4*memtable
 	}
 	return s, nil
 }
