@@ -45,9 +45,13 @@ func connect(t testing.TB, b *Broker, id string) *client {
 	return connectWith(t, dial(t, b), durable(id))
 }
 
+func newClient(t testing.TB, conn net.Conn) *client {
+	return &client{t: t, conn: conn, in: bufio.NewReader(conn)}
+}
+
 func connectWith(t testing.TB, conn net.Conn, p *packet.Connect) *client {
 	t.Helper()
-	c := &client{t: t, conn: conn, in: bufio.NewReader(conn)}
+	c := newClient(t, conn)
 	ack := c.enter(p)
 	require.Equal(t, packet.Success, ack.Code)
 	c.present = ack.SessionPresent
@@ -57,6 +61,12 @@ func connectWith(t testing.TB, conn net.Conn, p *packet.Connect) *client {
 func (c *client) enter(p *packet.Connect) *packet.Connack {
 	c.t.Helper()
 	c.write(p.Append(nil))
+	return c.entered()
+}
+
+// entered is the answer to CONNECT.
+func (c *client) entered() *packet.Connack {
+	c.t.Helper()
 	var ack packet.Connack
 	require.NoError(c.t, ack.Decode(c.expect(packet.TypeConnack), packet.V5))
 	return &ack

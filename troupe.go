@@ -43,8 +43,12 @@ var (
 // period is over.
 const goodbyeMost = 3 * time.Second
 
-// flushMost is how long the store has at the end to take what waits.
-const flushMost = 10 * time.Second
+// How long the store has at the end to take what waits: usually, and when there
+// is no time.
+const (
+	flushMost  = 10 * time.Second
+	flushHaste = time.Second
+)
 
 // Broker is one instance. Its methods are safe for concurrent use.
 type Broker struct {
@@ -209,8 +213,9 @@ func (b *Broker) watch(t *tree) {
 // Shutdown stops the instance in order: no new connections; what waits for
 // connected Clients is delivered, for at most the configured grace period;
 // each is told good-bye (0x8B, Server shutting down); then the tree ends from
-// the leaves up. When ctx is done, it ends at once; the error is then that of
-// ctx. It leaves no goroutine, port or file.
+// the leaves up. When ctx is done, it ends at once, or within a second if the
+// store does not take what waits for it; the error is then that of ctx. It
+// leaves no goroutine, port or file.
 func (b *Broker) Shutdown(ctx context.Context) error {
 	b.mu.Lock()
 	t := b.tree
@@ -224,7 +229,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 		return nil
 	}
 	t.drain(ctx, b.config.Shutdown.GracePeriod.Std())
-	t.flush()
+	t.flush(ctx)
 	err := ctx.Err()
 	// Not bounded by ctx: the actors end within a turn of their loops.
 	t.system.Root().Stop(t.root)
@@ -298,7 +303,7 @@ func (t *tree) drain(ctx context.Context, grace time.Duration) {
 // flush has the journal write everything. What cannot be written in time is
 // as after a failure of the process: nothing of it was acknowledged, unless
 // durability is memory.
-func (t *tree) flush() {
+func (t *tree) flush(ctx context.Context) {
 	if t.journal == nil {
 		return
 	}
@@ -306,11 +311,20 @@ func (t *tree) flush() {
 	t.system.Root().Send(t.journal, &message.Flush{Done: done})
 	timer := time.NewTimer(flushMost)
 	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-		t.broker.log.Warn("the store did not take everything before the end")
-	case <-t.broker.done:
+	hurry := ctx.Done()
+	for {
+		select {
+		case <-done:
+			return
+		case <-t.broker.done:
+			return
+		case <-timer.C:
+			t.broker.log.Warn("the store did not take everything before the end")
+			return
+		case <-hurry:
+			hurry = nil
+			timer.Reset(flushHaste)
+		}
 	}
 }
 

@@ -1,0 +1,183 @@
+package troupe
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/persistence"
+	"github.com/troupemq/troupe/persistence/faulty"
+	"github.com/troupemq/troupe/protocol/packet"
+)
+
+// While the disk is full nothing is acknowledged that is not safe, and everything
+// else goes on. When there is room again, what waited is acknowledged by itself.
+func TestFullDisk(t *testing.T) {
+	k := keep(t, faulty.Plan{}, nil)
+	k.absent("away", packet.QoS2, "a")
+	k.absent("expected", packet.QoS1, "nothing")
+	online, from := k.regular("online"), k.guest("from")
+	online.subscribe(packet.QoS0, "a")
+	require.False(t, from.send(&packet.Publish{QoS: packet.QoS1, Retain: true, Topic: []byte("kept"), Payload: []byte("before")}).IsError())
+	others := bystanders{k.guest("speaker"), k.guest("listener")}
+	others.to.subscribe(packet.QoS1, "bystanders")
+
+	k.store.SetFull(true)
+	var ids []uint16
+	for i, text := range texts(20) {
+		ids = append(ids, from.begin(packet.QoS(1+i%2), "a", text))
+	}
+	retained := packet.Publish{QoS: packet.QoS1, Retain: true, Topic: []byte("kept"), Payload: []byte("after"), PacketID: from.next()}
+	from.write(retained.Append(nil, packet.V5))
+	k.log.await(t, 1, fullLine)
+	subscribed := online.sendSubscribe(packet.QoS1, "b")
+	newcomer, back := k.knock(durable("newcomer")), k.knock(durable("expected"))
+	online.gets(texts(20)...) // with QoS 0: there is nothing to promise
+	from.quiet()
+	online.quiet()
+
+	// Others need no store, and what is there is read.
+	others.talk()
+	from.publish(packet.QoS0, "a", "QoS 0")
+	online.gets("QoS 0")
+	reader := k.guest("reader")
+	reader.subscribe(packet.QoS1, "kept")
+	reader.gets("after")
+	require.EqualValues(t, 1, k.tree.counters.StoreStalled.Load())
+	from.quiet()
+	online.quiet()
+	require.Equal(t, 1, k.log.count(fullLine))
+
+	k.store.SetFull(false)
+	k.log.await(t, 1, roomLine)
+	for i, id := range ids {
+		from.accepted(packet.QoS(1+i%2), id)
+	}
+	require.Equal(t, packet.NoMatchingSubscribers, from.acked(packet.TypePuback, retained.PacketID))
+	for i := 1; i < len(ids); i += 2 {
+		from.release(ids[i])
+	}
+	online.suback(subscribed)
+	require.Equal(t, packet.Success, newcomer.entered().Code)
+	require.True(t, back.entered().SessionPresent)
+	require.Zero(t, k.tree.counters.StoreStalled.Load())
+
+	after := k.again(k.inner.CrashClone())
+	away := after.regular("away")
+	next := map[packet.QoS]int{packet.QoS1: 0, packet.QoS2: 1} // there is an order for each QoS
+	for range 20 {
+		p := away.receive()
+		require.Equal(t, texts(20)[next[p.QoS]], string(p.Payload))
+		next[p.QoS] += 2
+	}
+	require.True(t, after.regular("newcomer").present)
+	require.True(t, after.regular("online").present)
+	require.Equal(t, packet.Success, after.guest("from").publish(packet.QoS1, "b", "to who subscribed meanwhile"))
+	reader = after.guest("reader")
+	reader.subscribe(packet.QoS1, "kept")
+	reader.gets("after")
+}
+
+// Who publishes and takes no acknowledgements, because there are none, is not read
+// for ever.
+func TestFullDiskSlowsThePublisher(t *testing.T) {
+	k := keep(t, faulty.Plan{}, func(c *configs.Config) { c.Limits.ReceiveMaximum = 65535 })
+	k.absent("away", packet.QoS1, "a")
+	from := k.guest("from")
+	k.store.SetFull(true)
+	const messages = 2000
+	payload := string(make([]byte, 10<<10))
+	var ids []uint16
+	var stream []byte
+	for range messages {
+		p := packet.Publish{QoS: packet.QoS1, Topic: []byte("a"), Payload: []byte(payload), PacketID: from.next()}
+		ids, stream = append(ids, p.PacketID), p.Append(stream, packet.V5)
+	}
+	var written atomic.Int64
+	sent := make(chan error, 1)
+	go func() {
+		for rest := stream; len(rest) > 0; {
+			n, err := from.conn.Write(rest[:min(len(rest), 64<<10)])
+			if err != nil {
+				sent <- err
+				return
+			}
+			written.Add(int64(n))
+			rest = rest[n:]
+		}
+		sent <- nil
+	}()
+	k.log.await(t, 1, fullLine)
+	session := sessionOf(t, k.Broker, "from")
+	held := func() bool { return k.tree.counters.PublishBytesIn.Load() > 1<<20 }
+	for deadline := time.Now().Add(patience); !held(); {
+		require.True(t, time.Now().Before(deadline))
+		settle(t, k.Broker, session)
+	}
+	for range 50 { // whatever was read is handled
+		settle(t, k.Broker, session)
+	}
+	require.Less(t, k.tree.counters.PublishBytesIn.Load(), int64(3<<20))
+	require.Empty(t, sent)
+
+	k.store.SetFull(false)
+	for _, id := range ids {
+		from.accepted(packet.QoS1, id)
+	}
+	require.NoError(t, wait(t, sent, "it is not read any more"))
+	require.EqualValues(t, messages, k.tree.counters.MessagesQueued.Load())
+}
+
+// A shutdown does not wait for room for ever, and at once if it is told to.
+func TestShutdownWithAFullDisk(t *testing.T) {
+	k := keep(t, faulty.Plan{}, nil)
+	k.absent("away", packet.QoS1, "a")
+	from := k.guest("from")
+	k.store.SetFull(true)
+	from.begin(packet.QoS1, "a", "never acknowledged")
+	k.log.await(t, 1, fullLine)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	began := time.Now()
+	require.ErrorIs(t, k.Shutdown(ctx), context.Canceled)
+	require.Less(t, time.Since(began), flushMost/2)
+	from.gone()
+
+	after := k.again(k.inner.Clone())
+	away := after.regular("away")
+	require.True(t, away.present)
+	away.quiet()
+}
+
+// A group that was written and could not be made safe is not written twice.
+func TestFullDiskAtTheSync(t *testing.T) {
+	var full atomic.Bool
+	k := keep(t, faulty.Plan{Sync: func(int) error {
+		if full.Load() {
+			return persistence.ErrNoSpace
+		}
+		return nil
+	}}, nil)
+	k.absent("one", packet.QoS1, "a")
+	k.absent("two", packet.QoS1, "a")
+	from := k.guest("from")
+	full.Store(true)
+	id := from.begin(packet.QoS1, "a", "to both")
+	k.log.await(t, 1, fullLine)
+	from.quiet()
+	full.Store(false)
+	from.accepted(packet.QoS1, id)
+
+	after := k.again(k.inner.CrashClone())
+	for _, name := range []string{"one", "two"} {
+		c := after.regular(name)
+		c.gets("to both")
+		c.ping()
+	}
+	require.NoError(t, after.Shutdown(within(t)))
+	require.Zero(t, bodies(t, after.inner), "the shared body goes with its last receiver")
+}
