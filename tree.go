@@ -134,7 +134,7 @@ func (t *tree) loop(i int) eventloop.Loop { return t.loops[i%len(t.loops)] }
 // end stops the instance: a part failed that it cannot do without.
 func (t *tree) end(f system.Failure) {
 	if t.failed.CompareAndSwap(nil, &f) {
-		t.broker.log.Error("the instance ends, a part of it failed too often", zap.String("actor", f.Path), zap.Any("reason", f.Reason))
+		t.broker.log.Error("the instance ends, a part of it failed that it cannot do without", zap.String("actor", f.Path), zap.Any("reason", f.Reason))
 		t.system.Root().Stop(t.root)
 	}
 }

@@ -22,6 +22,12 @@ type Failure struct {
 // Error makes a failure fit for a log line and for errors.
 func (f *Failure) Error() string { return fmt.Sprintf("%s failed: %v", f.Path, f.Reason) }
 
+// Unwrap is the reason, if that is an error.
+func (f *Failure) Unwrap() error {
+	err, _ := f.Reason.(error)
+	return err
+}
+
 func (f *Failure) log(log *zap.Logger) {
 	log.Error("an actor failed", zap.String("actor", f.Path), zap.String("kind", f.Kind), zap.Any("reason", f.Reason),
 		zap.Stringer("action", f.Action), zap.ByteString("stack", f.Stack))
