@@ -13,7 +13,9 @@ import (
 // late, what waits is spilled all the time. What was acknowledged comes in the end, QoS 2 exactly once, each publisher's in order; the
 // Client is told nothing that is not safe; nothing is left in the store.
 func TestDurable(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) { live(t, newKeeper(t, true), true) })
+	for range 20 {
+		rapid.Check(t, func(t *rapid.T) { live(t, newKeeper(t, true), true) })
+	}
 }
 
 // TestDurableWithoutWaiting: with durability `memory` nothing waits for the store.

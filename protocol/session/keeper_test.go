@@ -498,7 +498,9 @@ func (k *keeper) lose() {
 }
 
 func (k *keeper) cut() {
-	k.late = nil
+	if k.p.ready {
+		k.late = nil
+	}
 	for i, a := range k.p.answers {
 		if k.p.owe[i] == packet.TypePuback {
 			k.late = append(k.late, a...)
@@ -598,9 +600,9 @@ func (k *keeper) down(n int) {
 		default:
 			k.p.take(frame)
 			k.p.known = true
-			if packet.Type(frame[0]>>4) == packet.TypeConnack && rapid.Bool().Draw(k.t, "late") {
+			if packet.Type(frame[0]>>4) == packet.TypeConnack && len(k.late) > 0 && rapid.Bool().Draw(k.t, "late") {
 				k.p.up = append(k.p.up, k.late...)
-				k.late = nil
+				k.late, k.p.maximum = nil, 65535 // what comes again all the same does not count any more for the Server
 			}
 		}
 	}

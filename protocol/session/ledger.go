@@ -84,12 +84,7 @@ func (s *Session) Durable() bool { return s.ledger != nil }
 
 // Outlives tells whether a new Session of the Client that sends c would outlive its connection: one that does not is not
 // worth keeping.
-func (s *Session) Outlives(c *packet.Connect) bool {
-	if c.Version == packet.V5 {
-		return s.limits.expiry(c.SessionExpiry) > 0
-	}
-	return !c.CleanStart && s.limits.ExpiryMaximum > 0
-}
+func (s *Session) Outlives(c *packet.Connect) bool { return s.limits.Outlives(c) }
 
 // Taken is how far frames were taken: the Seq behind the last.
 func (s *Session) Taken() uint64 { return s.ledger.next }

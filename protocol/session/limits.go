@@ -88,4 +88,12 @@ func (l *Limits) maxInflight() int {
 }
 
 // expiry caps a Session Expiry Interval, in seconds.
+// Outlives tells whether a Session of the Client that sends c outlives the connection.
+func (l *Limits) Outlives(c *packet.Connect) bool {
+	if c.Version == packet.V5 {
+		return l.expiry(c.SessionExpiry) > 0
+	}
+	return !c.CleanStart && l.ExpiryMaximum > 0
+}
+
 func (l *Limits) expiry(wanted uint32) uint32 { return min(wanted, l.ExpiryMaximum) }
