@@ -119,6 +119,7 @@ func TestWholeLogOpensWithoutANotice(t *testing.T) {
 }
 
 func TestDamageIsNamedAndRepaired(t *testing.T) {
+	t.Parallel()
 	whole := written(t)
 	for _, test := range []struct {
 		name   string
@@ -282,6 +283,7 @@ const anyDamage = 12
 // TestAnyDamage changes a byte anywhere: then the directory opens and gives no
 // wrong value, or is refused; either way what is left can be saved.
 func TestAnyDamage(t *testing.T) {
+	t.Parallel()
 	whole := written(t)
 	checks := 0
 	rapid.Check(t, func(rt *rapid.T) {

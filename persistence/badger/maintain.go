@@ -10,13 +10,13 @@ import (
 // Bounds of what Maintain merges at once.
 const (
 	mergeMax   = 4 << 30 // bytes of tables: more would take minutes, during which Close waits
-	mergeShare = 8       // of a quiet store only what is more than 1/8 is merged
+	mergeShare = 8       // a quiet store is merged if more than 1/8 of its bytes or keys are not, or it is small
 )
 
 // Maintain gives back space that changed and removed keys take. The owner calls
 // it every few minutes. The library merges tables by their number and size while
-// there is something to write; that leaves a store that has gone quiet, or one
-// whose few keys change for ever, with more garbage than data. Maintain merges
+// there is something to write; that leaves a store that has gone quiet with values
+// that were replaced, and with removals beside what they removed. Maintain merges
 // all tables into one level when they have grown to twice what they were after
 // the last time and four memory tables, and once when nothing was written since
 // the last call. It also stops the compactors while there is nothing to compact.
@@ -35,20 +35,20 @@ func (s *Store) Maintain(ctx context.Context) error {
 	settled := s.settled
 	s.state.Unlock()
 
-	top, total, above := s.levels()
-	grown := total > 2*settled+4*s.o.MemTable
-	if !grown && !(quiet && top == 0 && above*mergeShare > total) || total > mergeMax || s.room(total) != nil {
+	before := s.levels()
+	small := 4 * s.o.MemTable
+	if before.bytes <= 2*settled+small && !(quiet && before.untidy(small)) || before.bytes > mergeMax || s.room(before.bytes) != nil {
 		s.rest()
 		return s.note()
 	}
 	if err := s.merge(); err != nil {
 		return fmt.Errorf("data directory %s: merging tables: %w", s.dir, err)
 	}
-	_, after, _ := s.levels()
+	after := s.levels()
 	s.state.Lock()
-	s.settled = after
+	s.settled = after.bytes
 	s.state.Unlock()
-	s.o.Log.Debug("merged all tables", zap.String("directory", s.dir), zap.Int64("bytes_before", total), zap.Int64("bytes_after", after))
+	s.o.Log.Debug("merged all tables", zap.String("directory", s.dir), zap.Int64("bytes_before", before.bytes), zap.Int64("bytes_after", after.bytes))
 	return s.note()
 }
 
@@ -62,18 +62,34 @@ func (s *Store) note() error {
 	return nil
 }
 
-// levels is the size of the tables of the top level, which the compactors will
-// merge in any case, of all, and of those above the lowest.
-func (s *Store) levels() (top, total, above int64) {
-	lowest := int64(0)
-	for _, l := range s.db.Levels() {
-		total += l.Size
-		switch {
-		case l.Level == 0:
-			top = l.Size
-		case l.NumTables > 0:
-			lowest = l.Size
+// levels is what the tables have, in all and above the lowest level.
+type levels struct {
+	top                    int // tables of the top level: the compactors will merge them in any case
+	bytes, keys            int64
+	bytesAbove, keysAbove  int64
+	bytesLowest, keyLowest int64
+}
+
+func (s *Store) levels() (l levels) {
+	lowest := 0
+	for _, t := range s.db.Tables() { // in the order of levels
+		if t.Level == 0 {
+			l.top++
 		}
+		if t.Level != lowest {
+			lowest, l.bytesLowest, l.keyLowest = t.Level, 0, 0
+		}
+		l.bytes += int64(t.OnDiskSize)
+		l.keys += int64(t.KeyCount)
+		l.bytesLowest += int64(t.OnDiskSize)
+		l.keyLowest += int64(t.KeyCount)
 	}
-	return top, total, total - lowest
+	l.bytesAbove, l.keysAbove = l.bytes-l.bytesLowest, l.keys-l.keyLowest
+	return l
+}
+
+// untidy tells whether it is worth to merge levels that do not grow.
+func (l levels) untidy(small int64) bool {
+	return l.top == 0 && l.bytesAbove > 0 &&
+		(l.bytes <= small || l.bytesAbove*mergeShare > l.bytes || l.keysAbove*mergeShare > l.keys)
 }

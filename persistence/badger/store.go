@@ -113,8 +113,7 @@ func (s *Store) begin() error {
 	if err := s.openLibrary(); err != nil {
 		return err
 	}
-	_, total, above := s.levels()
-	s.settled = total - above
+	s.settled = s.levels().bytesLowest
 	if err := s.logs.open(s.dir); err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 func TestStore(t *testing.T) {
 	for name, o := range map[string]badger.Options{"Default": {}, "SmallTables": {MemTable: 1 << 20}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it waits for the device
 			storetest.Run(t, func(t *testing.T, dir string) persistence.Store {
 				s, err := badger.Open(dir, o)
 				require.NoError(t, err)
