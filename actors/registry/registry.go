@@ -181,7 +181,7 @@ func (r *Registry) name(clientID string) string {
 // it owes to others.
 func (r *Registry) leave(e entry) {
 	if e.session == nil {
-		r.dismiss(e.door)
+		r.dismiss(e)
 		return
 	}
 	if r.leaving == nil {
