@@ -65,6 +65,7 @@ func crash(ctx context.Context, s settings, out, stderr io.Writer) (violated boo
 	if err := r.start(stderr); err != nil {
 		return false, err
 	}
+	l.began = time.Now()
 	for cycle := 1; cycle <= s.cycles && ctx.Err() == nil; cycle++ {
 		l.begin(cycle)
 		if err := r.live(ctx, cycle, cycle == s.cycles); err != nil {
