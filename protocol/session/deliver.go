@@ -62,8 +62,8 @@ func (s *Session) send(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, s
 	}
 	if qos > packet.QoS0 && s.ledger != nil {
 		s.ledger.head, s.ledger.sent = true, seq+uint64(n)
-		if qos == packet.QoS2 && s.ledger.waits {
-			return s.hold(r, t, offset, n, since, seq)
+		if s.ledger.waits && (qos == packet.QoS2 || s.holding()) {
+			return s.hold(r, t, offset, n, qos, since, seq)
 		}
 	}
 	plain := !r.HasExpiry && r.LargestAs(s.version, qos > packet.QoS0) <= int(s.maxPacket) &&
