@@ -63,7 +63,7 @@ func held(dir string) ([]string, error) {
 
 // openStore opens the store of an instance that does not run. Unlike the instance
 // it makes none where there is none, and needs no room.
-func openStore(dir string, config configs.Config, unread bool) (*badger.Store, error) {
+func openStore(dir string, config configs.Config, unread bool) (*opened, error) {
 	names, err := held(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(names) == 0 {
 		return nil, fmt.Errorf("data directory %s holds nothing; name that of an instance with --data-dir or -c", dir)
@@ -75,8 +75,21 @@ func openStore(dir string, config configs.Config, unread bool) (*badger.Store, e
 	if errors.Is(err, persistence.ErrLocked) {
 		return nil, fmt.Errorf("%w; nobody answers at %s", err, control.Socket(dir))
 	}
-	return s, err
+	if err != nil {
+		return nil, err
+	}
+	return &opened{s, dir}, nil
 }
+
+// opened is the store of an instance that does not run.
+type opened struct {
+	*badger.Store
+	dir string
+}
+
+// Close also gives back what was made meanwhile to whom the directory belongs, or
+// a broker could not start after root had a look.
+func (o *opened) Close() error { return errors.Join(o.Store.Close(), takeOwner(o.dir, o.dir)) }
 
 // interruptible is a writer that fails once a context is over.
 type interruptible struct {

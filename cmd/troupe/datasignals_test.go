@@ -6,9 +6,11 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,6 +19,43 @@ import (
 	"github.com/troupemq/troupe/persistence/backup"
 	"github.com/troupemq/troupe/persistence/memory"
 )
+
+// Root may look into the directory of another user, who has all of it afterwards.
+func TestFilesStayWithTheirUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files away")
+	}
+	const user = 12345
+	dir := place(t)
+	at := filepath.Join(dir, "d")
+	fillStore(t, at, some())
+	belongs := func(change bool) {
+		require.NoError(t, filepath.WalkDir(at, func(path string, d fs.DirEntry, err error) error {
+			require.NoError(t, err)
+			if change {
+				return os.Chown(path, user, user)
+			}
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			require.EqualValues(t, user, info.Sys().(*syscall.Stat_t).Uid, path)
+			return nil
+		}))
+	}
+	belongs(true)
+	for _, args := range [][]string{{"storage"}, {"backup", "b"}, {"repair"}} {
+		require.Equal(t, exitDone, work(t, dir, nil, append(args, "--data-dir", "d")...).code)
+		belongs(false)
+	}
+	damage(t, at)
+	require.Equal(t, exitDone, work(t, dir, nil, "repair", "--data-dir", "d").code)
+	belongs(false)
+
+	require.NoError(t, os.RemoveAll(at))
+	require.NoError(t, os.Mkdir(at, 0o700))
+	require.NoError(t, os.Chown(at, user, user))
+	require.Equal(t, exitDone, work(t, dir, nil, "restore", "--data-dir", "d", "b").code)
+	belongs(false)
+}
 
 // A signal ends a backup or a restore, which then leaves nothing.
 func TestDataCommandsInterrupted(t *testing.T) {
