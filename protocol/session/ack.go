@@ -49,11 +49,17 @@ func (s *Session) receiveAck(frame []byte, t packet.Type, out *Output) error {
 			f.flags |= flagSent
 			s.out.counted++
 		}
-		s.ledger.done(f.seq, 1)
-		s.headed()
+		if s.ledger != nil {
+			s.ledger.done(f.seq, 1)
+			s.ledger.head = true
+		}
 		f.step, f.run, f.terms, f.seq = pubcomp, nil, nil, 0
 		f.flags &^= flagHeld
-		s.safely(out, func() { s.ack(packet.TypePubrel, id, packet.Success, out) }) // [MQTT-4.3.3-4]
+		if s.waits() {
+			s.safely(out, func() { s.ack(packet.TypePubrel, id, packet.Success, out) })
+		} else {
+			s.ack(packet.TypePubrel, id, packet.Success, out) // [MQTT-4.3.3-4]
+		}
 	default:
 		return violation(packet.ProtocolError, t.String()+" for a message that does not wait for it", "")
 	}

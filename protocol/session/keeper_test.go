@@ -66,7 +66,6 @@ type staging struct {
 	group   uint64
 	changes session.Changes
 	passes  []*pass
-	runs    []*packet.Run // of the Client
 }
 
 // pass is a ticket, or the Client's own.

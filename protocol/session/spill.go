@@ -149,7 +149,9 @@ func (s *Session) advance(q *queue, n int, bytes uint32) {
 
 // release ends a message in flight.
 func (s *Session) release(f *flight) {
-	s.ledger.done(f.seq, 1)
-	s.headed()
+	if s.ledger != nil {
+		s.ledger.done(f.seq, 1)
+		s.ledger.head = true
+	}
 	s.out.release(f)
 }
