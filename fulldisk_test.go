@@ -145,7 +145,7 @@ func TestShutdownWithAFullDisk(t *testing.T) {
 	began := time.Now()
 	require.ErrorIs(t, k.Shutdown(ctx), context.Canceled)
 	require.Less(t, time.Since(began), flushMost/2)
-	from.gone()
+	from.unanswered()
 
 	after := k.again(k.inner.Clone())
 	away := after.regular("away")

@@ -20,6 +20,7 @@ import (
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/persistence"
 	"github.com/troupemq/troupe/protocol/packet"
 	core "github.com/troupemq/troupe/protocol/session"
 )
@@ -131,7 +132,7 @@ func (t *tree) growProgram(ctx actor.Context) {
 func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 	env := &connection.Env{
 		Root: t.system.Root(), Loops: t.loops, Attach: t.attach, Clients: &t.clients,
-		Limits: t.broker.limits(), Auth: t.broker.auth,
+		Limits: t.broker.limits(), Auth: t.broker.auth, Refuse: t.refuse,
 		ConnectTimeout: t.broker.config.Limits.ConnectTimeout.Std().Milliseconds(),
 		Counters:       t.counters, Release: t.release, Slabs: t.slabs, NewClientID: t.newClientID, Log: t.broker.log,
 	}
@@ -161,6 +162,16 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 	}
 }
 
+// refuse refuses Clients whose Session would have to be kept when nothing can be
+// any more. Who comes for a Session that is there would change it: when it ends,
+// say.
+func (t *tree) refuse(c *packet.Connect) packet.ReasonCode {
+	if t.tables.Waits && t.tables.ReadOnly.Load() && t.envs[0].Limits.Outlives(c) {
+		return packet.ServerUnavailable
+	}
+	return packet.Success
+}
+
 // newClientID makes an identifier for a Client that brings none.
 func newClientID() string { return "auto-" + rand.Text() }
 
@@ -181,6 +192,7 @@ func (b *Broker) limits() *core.Limits {
 		ServerKeepAlive:   uint16(l.ServerKeepAlive.Std().Seconds()),
 		ExpiryMaximum:     uint32(b.config.Session.ExpiryMaximum.Std().Seconds()),
 		TopicLevels:       l.TopicLevels,
+		TopicBytes:        persistence.TextMost,
 		Queue: core.QueueLimits{
 			Messages: q.MaxMessages, Bytes: int64(q.MaxBytes), Age: q.MaxAge.Std().Milliseconds(),
 			Overflow: map[configs.Overflow]core.Overflow{

@@ -2,6 +2,7 @@ package troupe
 
 import (
 	"fmt"
+	"net"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -99,6 +100,21 @@ func (c *client) release(id uint16) {
 	rel := packet.Pubrel{PacketID: id}
 	c.write(rel.Append(nil, packet.V5))
 	require.Equal(c.t, packet.Success, c.acked(packet.TypePubcomp, id))
+}
+
+// unanswered waits for the broker to close the connection, and checks that nothing
+// was acknowledged before.
+func (c *client) unanswered() {
+	c.t.Helper()
+	for {
+		frame, err := c.frame()
+		if err != nil {
+			timeout, ok := err.(net.Error)
+			require.False(c.t, ok && timeout.Timeout(), "the connection stays open")
+			return
+		}
+		require.Equal(c.t, packet.TypeDisconnect, packet.Type(frame[0]>>4))
+	}
 }
 
 // knock sends CONNECT and does not wait for the answer.

@@ -55,7 +55,7 @@ func TestStoreFailureStopsTheInstance(t *testing.T) {
 			require.Equal(t, packet.Success, from.publish(packet.QoS1, "a", "safe"))
 			close(f.on)
 			from.begin(packet.QoS1, "a", "not safe")
-			from.gone() // with nothing before
+			from.unanswered()
 			wait(t, k.Done(), "the instance goes on")
 			if part != "panic" {
 				require.ErrorIs(t, k.Err(), errDevice)
@@ -80,7 +80,7 @@ func TestJournalFails(t *testing.T) {
 	from := k.guest("from")
 	require.Equal(t, packet.Success, from.publish(packet.QoS1, "a", "safe"))
 	k.send(k.tree.journal, panics())
-	from.gone()
+	from.unanswered()
 	wait(t, k.Done(), "the instance goes on")
 	var failure *system.Failure
 	require.ErrorAs(t, k.Err(), &failure)
@@ -131,8 +131,36 @@ func TestReadOnly(t *testing.T) {
 	late.subscribe(packet.QoS1, "kept")
 	late.gets("old")
 	require.ErrorContains(t, k.Publish(within(t), Message{Topic: "a", QoS: AtLeastOnce}), "quota exceeded")
+
+	// An answer that promises something will never come: who asks for it hears that.
+	reader.sendSubscribe(packet.QoS1, "more")
+	require.Equal(t, packet.QuotaExceeded, reader.gone().Code)
+	for _, id := range []string{"reader", "newcomer"} {
+		require.Equal(t, packet.ServerUnavailable, newClient(t, dial(t, k.Broker)).enter(durable(id)).Code)
+	}
+
+	// A Client of MQTT 3.1.1 can be told nothing in a PUBACK: its connection is closed
+	// instead, so that it sends the message again elsewhere, or later.
+	for _, clean := range []bool{true, false} {
+		old := newClient(t, dial(t, k.Broker))
+		old.write((&packet.Connect{Version: packet.V311, CleanStart: clean, ClientID: []byte("old")}).Append(nil))
+		frame, err := old.frame()
+		require.NoError(t, err)
+		if !clean {
+			require.Equal(t, []byte{0x20, 2, 0, 3}, frame, "server unavailable")
+			old.gone()
+			break
+		}
+		require.Equal(t, []byte{0x20, 2, 0, 0}, frame)
+		old.write((&packet.Publish{QoS: packet.QoS1, PacketID: 1, Topic: []byte("c"), Payload: []byte("kept by nobody")}).Append(nil, packet.V311))
+		frame, err = old.frame()
+		require.NoError(t, err)
+		require.Equal(t, []byte{0x40, 2, 0, 1}, frame)
+		old.write((&packet.Publish{QoS: packet.QoS1, PacketID: 2, Topic: []byte("a")}).Append(nil, packet.V311))
+		old.unanswered()
+	}
 	require.EqualValues(t, 1, k.tree.counters.StoreStalled.Load())
-	require.EqualValues(t, 4, k.tree.counters.RefusedQuota.Load())
+	require.EqualValues(t, 5, k.tree.counters.RefusedQuota.Load())
 	require.NoError(t, k.Err())
 	require.Equal(t, 1, k.log.count(failedLine))
 }

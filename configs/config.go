@@ -38,7 +38,7 @@ type Persistence struct {
 	Memtable Size `koanf:"memtable"`
 	// MinFree is how much room stays free on the device. With less nothing is written and nothing that would have to be kept is acknowledged, until there is room again. 0: all of it may be used.
 	MinFree Size `koanf:"min_free"`
-	// OnError says what happens when the device fails otherwise, in a write or an fsync. `stop`: the instance stops with the reason; `read-only`: it goes on and takes nothing that it would have to keep.
+	// OnError says what happens when the device fails otherwise, in a write or an fsync. `stop`: the instance stops with the reason; `read-only`: it goes on and takes nothing that it would have to keep. What is published with QoS 1 or 2 to be kept is refused with 0x97, Clients who want their Session kept with 0x88; before MQTT 5, where a message cannot be refused, the connection is closed.
 	OnError OnError `koanf:"on_error"`
 }
 
@@ -70,7 +70,7 @@ type Limits struct {
 	ServerKeepAlive Duration `koanf:"server_keep_alive"`
 	// ConnectTimeout is how long a new connection has for its CONNECT, any AUTH exchange included; at least 1ms.
 	ConnectTimeout Duration `koanf:"connect_timeout"`
-	// TopicLevels is how many levels a Topic Name or Topic Filter may have; up to 65535. 0: any number.
+	// TopicLevels is how many levels a Topic Name or Topic Filter may have; up to 65535. 0: any number. In all they may have 64,000 bytes.
 	TopicLevels int `koanf:"topic_levels"`
 	// EventLoops is how many event loops serve the connections; up to 1024. 0: one for each processor but one.
 	EventLoops int `koanf:"event_loops"`

@@ -38,12 +38,15 @@ const (
 
 // Env is what the connections of one instance share.
 type Env struct {
-	Root           *actor.RootContext
-	Loops          []eventloop.Loop
-	Attach         func(eventloop.Conn, eventloop.Loop, eventloop.Handler) (eventloop.Stream, error)
-	Clients        *routing.Clients
-	Limits         *core.Limits
-	Auth           *auth.Authenticator
+	Root    *actor.RootContext
+	Loops   []eventloop.Loop
+	Attach  func(eventloop.Conn, eventloop.Loop, eventloop.Handler) (eventloop.Stream, error)
+	Clients *routing.Clients
+	Limits  *core.Limits
+	Auth    *auth.Authenticator
+	// Refuse is asked about a Client that has shown who it is: Success lets it in.
+	// nil: there is nothing to be asked. It must not block.
+	Refuse         func(*packet.Connect) packet.ReasonCode
 	ConnectTimeout int64 // milliseconds from the accept to the CONNACK
 	Counters       *telemetry.Counters
 	Release        func(*message.Packets) // gives a written buffer back

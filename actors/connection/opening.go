@@ -158,6 +158,9 @@ func (c *Connection) admit(m *admitted) {
 	if c.closed || o == nil {
 		return
 	}
+	if m.code == packet.Success && c.env.Refuse != nil {
+		m.code = c.env.Refuse(o.connect)
+	}
 	if m.code != packet.Success {
 		o.out.Reset()
 		o.handshake.Refuse(m.code, &o.out)

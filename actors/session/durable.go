@@ -262,11 +262,25 @@ func (s *Session) guard(out *core.Output) {
 			return
 		}
 	}
+	if s.env.Tables.ReadOnly.Load() {
+		s.hopeless(out)
+		return
+	}
 	if n := len(d.held); n > 0 && d.held[n-1].taken == h.taken && d.held[n-1].group == h.group {
 		d.held[n-1].bytes = append(d.held[n-1].bytes, fresh...)
 		return
 	}
 	d.held = append(d.held, h)
+}
+
+// hopeless sends a Client away that asked for something of which it can never be
+// told that it is safe. Before CONNACK it is sent away without a word.
+func (s *Session) hopeless(out *core.Output) {
+	before := len(out.Packets)
+	s.core.Disconnect(packet.QuotaExceeded, s.env.Loop.Now(), out)
+	if s.durable.gated {
+		out.Packets = out.Packets[:before]
+	}
 }
 
 // note tells the journal that there is something to write.

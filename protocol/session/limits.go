@@ -18,6 +18,7 @@ type Limits struct {
 	ServerKeepAlive uint16 // seconds, imposed on every Client of version 5; 0: the Client's own
 	ExpiryMaximum   uint32 // seconds a Session outlives its connection at most; NoExpiry: no bound
 	TopicLevels     int    // levels of a Topic Name or Topic Filter at most; 0: no bound
+	TopicBytes      int    // bytes of a Topic Name or Topic Filter at most; 0: no bound
 
 	Queue QueueLimits
 
@@ -73,6 +74,11 @@ func usual[T int | int64](n, usual T) T {
 	return n
 }
 
+// tooLong tells whether a Topic Name or Topic Filter is beyond the bounds.
+func (l *Limits) tooLong(name []byte) bool {
+	return l.TopicLevels > 0 && levels(name) > l.TopicLevels || l.TopicBytes > 0 && len(name) > l.TopicBytes
+}
+
 func (l *Limits) receiveMaximum() int {
 	if l.ReceiveMaximum == 0 {
 		return 65535
@@ -87,7 +93,6 @@ func (l *Limits) maxInflight() int {
 	return int(l.MaxInflight)
 }
 
-// expiry caps a Session Expiry Interval, in seconds.
 // Outlives tells whether a Session of the Client that sends c outlives the connection.
 func (l *Limits) Outlives(c *packet.Connect) bool {
 	if c.Version == packet.V5 {
@@ -96,4 +101,5 @@ func (l *Limits) Outlives(c *packet.Connect) bool {
 	return !c.CleanStart && l.ExpiryMaximum > 0
 }
 
+// expiry caps a Session Expiry Interval, in seconds.
 func (l *Limits) expiry(wanted uint32) uint32 { return min(wanted, l.ExpiryMaximum) }
