@@ -28,8 +28,10 @@ const (
 	readersMost = 4
 	// pagesMost is how many bytes of a session's queue are read at a time.
 	pagesMost = 256 << 10
-	// maintainEvery is how often the store is looked after.
-	maintainEvery = time.Minute
+	// The store is looked after soon after the start, and then every so often; once in a while all of it is read.
+	maintainFirst = 10 * time.Second
+	maintainEvery = 2 * time.Minute
+	verifyEvery   = 24 * time.Hour
 	// retryRead is how long a session waits after an error of the store before it is read again.
 	retryRead = time.Second
 	// bootShift leaves as many numbers to one boot as nobody uses up.
@@ -214,21 +216,8 @@ func (s *storage) awaken(d *message.Door, woken func(*message.Woken)) {
 func (s *storage) serve(b *Broker) error {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	if keeper, ok := s.store.(interface{ Maintain(context.Context) error }); ok {
-		s.working.Go(func() {
-			every := time.NewTicker(maintainEvery)
-			defer every.Stop()
-			for {
-				select {
-				case <-ctx.Done():
-					return
-				case <-every.C:
-					if err := keeper.Maintain(ctx); err != nil && ctx.Err() == nil {
-						s.log.Warn("the store was not tidied", zap.Error(err))
-					}
-				}
-			}
-		})
+	if keeper, ok := s.store.(tended); ok {
+		s.working.Go(func() { s.maintain(ctx, keeper) })
 	}
 	if !s.own {
 		return nil
@@ -243,6 +232,36 @@ func (s *storage) serve(b *Broker) error {
 		},
 	})
 	return err
+}
+
+// tended is a store that wants to be looked after.
+type tended interface {
+	Maintain(context.Context) error
+	Verify(context.Context) error
+}
+
+// maintain has the store give space back and look for damage, until ctx is done.
+func (s *storage) maintain(ctx context.Context, store tended) {
+	timer := time.NewTimer(maintainFirst)
+	defer timer.Stop()
+	verified := time.Now() // all of it is read when it is opened
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		if err := store.Maintain(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("the store did not give space back", zap.Error(err))
+		}
+		if time.Since(verified) >= verifyEvery {
+			verified = time.Now()
+			if err := store.Verify(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("the data directory is damaged; stop the broker and run troupe repair", zap.Error(err))
+			}
+		}
+		timer.Reset(maintainEvery)
+	}
 }
 
 func (s *storage) usage(b *Broker) (control.Storage, error) {

@@ -54,6 +54,10 @@ func Number(key []byte, i int) uint64 {
 	return binary.BigEndian.Uint64(key[at:])
 }
 
+// TextMost is how many bytes a text in a key may have, so that every store takes
+// it: a little less than MQTT allows for a Topic Name.
+const TextMost = 64_000
+
 // Text is what stands in a key behind so many numbers.
 func Text(key []byte, numbers int) []byte {
 	return key[min(len(key), 1+8*numbers):]

@@ -20,8 +20,8 @@ const goneMost = 4096
 // note marks a topic as changed and tells the journal. urgent: somebody waits
 // until that is safe.
 func (r *Retained) note(ctx actor.Context, name []byte, urgent bool) {
-	if r.disk.Journal == nil || bytes.HasPrefix(name, []byte(unwritten)) {
-		return
+	if r.disk.Journal == nil || bytes.HasPrefix(name, []byte(unwritten)) || len(name) > persistence.TextMost {
+		return // the last only comes from the program
 	}
 	r.store.dirty.add(name)
 	r.store.need = max(r.store.need, lazily)

@@ -78,8 +78,8 @@ func judgeWill(w *packet.Will, limits *Limits) error {
 	case w == nil:
 	case topic.ValidateName(w.Topic) != nil:
 		return violation(packet.TopicNameInvalid, "Will Topic is not a Topic Name", "MQTT-3.3.2-2")
-	case limits.TopicLevels > 0 && levels(w.Topic) > limits.TopicLevels:
-		return violation(packet.TopicNameInvalid, "Will Topic has too many levels", "")
+	case limits.tooLong(w.Topic):
+		return violation(packet.TopicNameInvalid, "Will Topic has too many levels, or bytes", "")
 	case reserved(w.Topic):
 		return violation(packet.NotAuthorized, "Will Topic is the Server's own", "")
 	case w.QoS > limits.MaxQoS:

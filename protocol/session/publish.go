@@ -25,7 +25,7 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 	}
 	out.Counts.PublishReceived++
 	out.Counts.PublishReceivedBytes += uint64(size)
-	if s.limits.TopicLevels > 0 && levels(p.Topic) > s.limits.TopicLevels {
+	if s.limits.tooLong(p.Topic) {
 		s.refuse(&p, packet.TopicNameInvalid, out)
 		return size
 	}

@@ -41,7 +41,7 @@ func (s *Session) receiveSubscribe(frame []byte, out *Output) error {
 	for i, f := range p.Filters {
 		made := Subscription{Filter: string(f.Filter), Options: f.SubscriptionOptions, ID: p.SubscriptionID}
 		share, _, err := topic.ParseFilter(made.Filter)
-		if err != nil || s.tooDeep(made.Filter) {
+		if err != nil || s.tooLong(made.Filter) {
 			owed.codes[i] = packet.TopicFilterInvalid
 			continue
 		}
@@ -76,12 +76,9 @@ func wantsRetained(s *Subscription, existed bool) bool {
 	return s.Options.RetainHandling == 0 || s.Options.RetainHandling == 1 && !existed
 }
 
-func (s *Session) tooDeep(filter string) bool {
-	if s.limits.TopicLevels == 0 {
-		return false
-	}
+func (s *Session) tooLong(filter string) bool {
 	_, rest, _ := topic.ParseFilter(filter)
-	return levels([]byte(rest)) > s.limits.TopicLevels
+	return s.limits.tooLong([]byte(rest)) || s.limits.TopicBytes > 0 && len(filter) > s.limits.TopicBytes
 }
 
 // Subscribed tells that the host has done the SubscribeRequest with this Packet Identifier, and sends
