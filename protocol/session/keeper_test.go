@@ -644,7 +644,7 @@ func (k *keeper) settle() {
 	k.settling = true
 	for range 5 { // it may expire while it is away
 		k.connect()
-		for range 300 {
+		for range 3000 {
 			busy := k.s.Dirty() || len(k.staged)+len(k.told)+len(k.loads)+len(k.held)+len(k.routing)+len(k.entered)+len(k.subscribing) > 0
 			for _, st := range k.streams {
 				busy = busy || len(st.again)+len(st.open) > 0
