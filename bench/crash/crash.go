@@ -82,6 +82,9 @@ func crash(ctx context.Context, s settings, out, stderr io.Writer) (violated boo
 	return l.violated(), nil
 }
 
+// startMost is about how long a start takes here.
+const startMost = 100 * time.Millisecond
+
 // start runs the broker on the directory, unless it was spared. A Will may have
 // to come due before.
 func (r *run) start(stderr io.Writer) (err error) {
@@ -97,7 +100,6 @@ func (r *run) start(stderr io.Writer) (err error) {
 	if r.durability == none {
 		data = ""
 	}
-	began := time.Now()
 	o := broker.Options{
 		Binary: r.binary, Dir: r.dir, Args: []string{"--log-level", "warn", "--data-dir", data},
 		Env: []string{"TROUPE_SHUTDOWN_GRACE_PERIOD=1s"}, Stderr: stderr,
@@ -105,6 +107,15 @@ func (r *run) start(stderr io.Writer) (err error) {
 	if r.durability != none {
 		o.Env = append(o.Env, "TROUPE_DURABILITY="+r.durability)
 	}
+	for r.broker != nil && r.chance.IntN(6) == 0 { // a crash while it recovers from one
+		moment := time.Duration(r.chance.Int64N(int64(startMost)))
+		if err := broker.Interrupt(o, moment); err != nil {
+			return err
+		}
+		r.ledger.interrupt()
+		r.say("killed again %s after its start", moment.Round(time.Millisecond))
+	}
+	began := time.Now()
 	if r.broker, err = broker.Start(o); err != nil {
 		return err
 	}
@@ -117,7 +128,7 @@ func (r *run) start(stderr io.Writer) (err error) {
 // know. A hasty one publishes before anything has recovered from the last crash.
 func (r *run) live(ctx context.Context, cycle int, last bool) error {
 	testament := cycle%r.wills == 1
-	hasty := cycle > 1 && !last && !testament && (cycle-1)%r.wills != 1 && r.chance.IntN(3) == 0
+	hasty := cycle > 1 && !last && !testament && r.chance.IntN(3) == 0
 	moment := time.Duration(r.chance.Int64N(int64(r.load)))
 	loading, stop := context.WithCancel(ctx)
 	defer stop()

@@ -47,12 +47,14 @@ type record struct {
 
 // figures are what the summary tells.
 type figures struct {
-	connects, resumed             int
-	said, acknowledged, repeated  int // repeated: sent again by their publishers
-	received, again               int // again: QoS 1, around a crash
-	subscribed, unsubscribed      int
-	readings, retained, wills     int
-	crashes, hasty, stops, beside int // beside: received by who might have it or not
+	connects, resumed            int
+	said, acknowledged, repeated int // repeated: sent again by their publishers
+	received, again              int // again: QoS 1, around a crash
+	subscribed, unsubscribed     int
+	readings, retained, wills    int
+	crashes, hasty, stops        int
+	interrupted                  int // starts
+	beside                       int // received by who might have it or not
 }
 
 // kind is what a violation is one of.

@@ -29,6 +29,13 @@ func (l *ledger) count(hasty, stopped bool) {
 	}
 }
 
+// interrupt notes a start that was cut short.
+func (l *ledger) interrupt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.figures.interrupted++
+}
+
 func (l *ledger) violated() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +57,7 @@ func (l *ledger) summarise(b *broker.Process) {
 	defer l.mu.Unlock()
 	f := &l.figures
 	fmt.Fprintf(l.out, "crash: %s\n", time.Since(l.began).Round(time.Millisecond))
-	fmt.Fprintf(l.out, "  crashes        %d, of these %d before all had recovered; stopped in good order %d\n", f.crashes, f.hasty, f.stops)
+	fmt.Fprintf(l.out, "  crashes        %d, of these %d before all had recovered; %d more while it started; stopped in good order %d\n", f.crashes, f.hasty, f.interrupted, f.stops)
 	fmt.Fprintf(l.out, "  connections    %d, with their Session %d\n", f.connects, f.resumed)
 	fmt.Fprintf(l.out, "  messages       said %d, acknowledged %d, sent again %d\n", f.said, f.acknowledged, f.repeated)
 	fmt.Fprintf(l.out, "  received       %d, of these again %d, by who might have them or not %d\n", f.received, f.again, f.beside)

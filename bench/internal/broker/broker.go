@@ -55,19 +55,18 @@ type Process struct {
 // patience is how long a broker may take to start, and to end.
 const patience = time.Minute
 
-// Start runs a broker and returns when it listens. An error has the end of a
-// process that did not come so far.
-func Start(o Options) (*Process, error) {
+// launch runs a broker, and tells the address once it listens.
+func launch(o Options) (*Process, <-chan string, error) {
 	p := &Process{done: make(chan struct{})}
 	p.command = exec.Command(o.Binary, append([]string{"serve", "--listen", "127.0.0.1:0"}, o.Args...)...)
 	p.command.Dir, p.command.Stderr = o.Dir, o.Stderr
 	p.command.Env = append(os.Environ(), o.Env...)
 	stdout, err := p.command.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := p.command.Start(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	listening := make(chan string, 1)
 	go func() {
@@ -82,6 +81,32 @@ func Start(o Options) (*Process, error) {
 		_, _ = io.Copy(io.Discard, stdout)
 		p.err = p.command.Wait()
 	}()
+	return p, listening, nil
+}
+
+// Interrupt runs a broker and kills it after a while, wherever it is by then. It
+// is an error if it has ended before.
+func Interrupt(o Options, after time.Duration) error {
+	p, _, err := launch(o)
+	if err != nil {
+		return err
+	}
+	timer := time.NewTimer(after)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.done:
+	}
+	return p.Kill()
+}
+
+// Start runs a broker and returns when it listens. An error has the end of a
+// process that did not come so far.
+func Start(o Options) (*Process, error) {
+	p, listening, err := launch(o)
+	if err != nil {
+		return nil, err
+	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
