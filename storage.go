@@ -213,25 +213,31 @@ func (s *storage) awaken(d *message.Door, woken func(*message.Woken)) {
 }
 
 // serve answers who asks about the store, and looks after it.
-func (s *storage) serve(b *Broker) error {
+func (s *storage) serve(b *Broker) {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	if keeper, ok := s.store.(tended); ok {
 		s.working.Go(func() { s.maintain(ctx, keeper) })
 	}
 	if !s.own {
-		return nil
+		return
 	}
-	var err error
-	s.control, err = control.Serve(control.Socket(s.config.DataDir), control.Handlers{
+	answering, err := control.Serve(control.Socket(s.config.DataDir), control.Handlers{
 		Log:     s.log,
 		Storage: func(context.Context) (control.Storage, error) { return s.usage(b) },
-		Backup: func(_ context.Context, w io.Writer) error {
+		Backup: func(ctx context.Context, w io.Writer) error {
+			if t, err := b.running(); err == nil {
+				t.flush(ctx) // with durability memory not all of it is written yet
+			}
 			_, err := backup.Write(w, s.store)
 			return err
 		},
 	})
-	return err
+	if err != nil { // not every file system has Unix sockets
+		s.log.Warn("commands on this machine cannot talk to the instance", zap.Error(err))
+		return
+	}
+	s.control = answering
 }
 
 // tended is a store that wants to be looked after.

@@ -2,7 +2,7 @@
 // its own listeners, sessions, limits and logger, and any number of them live
 // in one process without knowing of one another.
 //
-//	broker, err := troupe.New(troupe.WithAddress("127.0.0.1:0"))
+//	broker, err := troupe.New(troupe.WithAddress("127.0.0.1:0"), troupe.WithDataDir("data"))
 //	if err != nil { … }
 //	if err := broker.Start(ctx); err != nil { … }
 //	defer broker.Shutdown(ctx)
@@ -153,14 +153,8 @@ func (b *Broker) grow(ctx context.Context, open []handedListener) error {
 		return errors.Join(fmt.Errorf("troupe: %w", err), kept.close())
 	}
 	<-b.tree.grown
-	if kept == nil {
-		return nil
-	}
-	if err := kept.serve(b); err != nil { // from here on the tree has the listeners
-		b.tree.system.Root().Stop(b.tree.root)
-		<-b.tree.system.Ended(b.tree.root)
-		_ = loops.Close(ctx)
-		return errors.Join(fmt.Errorf("troupe: %w", err), kept.close())
+	if kept != nil {
+		kept.serve(b)
 	}
 	return nil
 }
