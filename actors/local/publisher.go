@@ -68,6 +68,7 @@ func (p *Publisher) Receive(ctx actor.Context) {
 			}
 		}
 		p.waiting = nil
+		p.publisher.End()
 	case *message.Publish:
 		p.publish(m)
 	case *message.Committed:

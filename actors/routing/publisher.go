@@ -168,6 +168,19 @@ func (p *Publisher) Blocked() bool { return p != nil && (len(p.blocked) > 0 || p
 // Busy tells whether a fan-out is under way: its actor must not end before.
 func (p *Publisher) Busy() bool { return p != nil && len(p.jobs) > 0 }
 
+// End lets go of what is under way, for an actor that will not go on with it:
+// who has got the messages is not to wait for those who will not.
+func (p *Publisher) End() {
+	if p == nil {
+		return
+	}
+	for i := range p.jobs {
+		p.jobs[i].ticket.Release()
+	}
+	p.jobs = nil
+	p.Ticket().Release()
+}
+
 // Continue goes on with a fan-out that took more than one turn: it is for each
 // [message.Continue] that the actor gets.
 func (p *Publisher) Continue() {

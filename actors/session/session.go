@@ -229,6 +229,7 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.stop()
 	case *actor.Stopping:
 		s.stop()
+		s.publisher.End()
 		if s.durable == nil || !s.durable.asleep {
 			s.forget()
 			s.env.Counters.Sessions.Add(-1)
