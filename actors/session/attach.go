@@ -27,6 +27,9 @@ func (s *Session) welcome(m *message.Connect) {
 		s.disconnect(packet.SessionTakenOver, nil)
 		s.detach(nil)
 	}
+	if at := s.core.Next(); at != 0 && at <= s.env.Loop.Now() && !s.ended { // no Client comes back to what is over, nor before a Will that is due
+		s.tick()
+	}
 	if s.ended { // before the registry knew, or now with its connection
 		m.Ended = s.self()
 		s.env.Root.Send(s.registry(), m)

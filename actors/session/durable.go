@@ -43,6 +43,7 @@ type durable struct {
 	safe   uint64          // the last group that was committed
 	held   []held          // what the Client is told when it is safe, in order
 	gated  bool            // all the Client is told goes through held
+	over   bool            // a group has come by since the Session ended
 	ending *message.Ticket // of the end of the Session, as long as that cannot be collected
 	taken  uint64          // frames that Wrote was told of
 }
@@ -52,6 +53,7 @@ type held struct {
 	bytes []byte
 	taken uint64 // what it tells of was taken before
 	group uint64 // the group that it is safe with; 0: none has collected it
+	waits bool   // none could: what it tells of waits for a ticket, which the journal hears of
 }
 
 // uncommitted is what was published and is not committed, oldest first.
@@ -289,7 +291,10 @@ func (s *Session) note() {
 	if d == nil || !s.core.Dirty() {
 		return
 	}
-	urgent := len(d.held) > 0 && d.held[len(d.held)-1].group == 0 || s.ended
+	urgent := s.core.Urgent() || s.ended && !d.over
+	if n := len(d.held); n > 0 {
+		urgent = urgent || d.held[n-1].group == 0 && !d.held[n-1].waits
+	}
 	if taken := s.core.Taken(); taken > d.taken {
 		urgent = s.env.Durability.Wrote(int(taken-d.taken)) || urgent
 		d.taken = taken
@@ -324,6 +329,11 @@ func (s *Session) collect(m *message.Collect) {
 			break
 		}
 	}
+	// What is left waits for tickets: with them the journal begins a group without being hurried.
+	for i := range d.held {
+		d.held[i].waits = true
+	}
+	d.over = s.ended
 	staged.Wants = true
 	s.note()
 }

@@ -53,6 +53,7 @@ func (s *Session) Collect(group uint64, in func(ticket any) bool, routed func(*p
 		}
 		return c
 	}
+	l.urgent = false
 	if l.record && (!quiet || !l.there) { // a store without it has nothing of the Session
 		c.Record = s.recordNow()
 		l.record, l.there = false, true

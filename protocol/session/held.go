@@ -8,6 +8,7 @@ import "github.com/troupemq/troupe/protocol/packet"
 
 // hold takes n frames of r from offset on into the window and returns the offset behind them.
 func (s *Session) hold(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, since int64, seq uint64) int {
+	s.ledger.urgent = true
 	for range n {
 		s.out.push(r, t, uint32(offset), qos, since, seq)
 		s.out.at(s.out.tail - 1).flags |= flagHeld

@@ -24,6 +24,7 @@ type ledger struct {
 	record  bool // the Record has changed
 	there   bool // the Record was collected before
 	head    bool // the Head has
+	urgent  bool // the Client waits for that
 	part    bool // the last Head did not have all of what the Client published
 	over    bool // the Session is over
 
@@ -112,6 +113,9 @@ func (s *Session) Dirty() bool {
 	l := s.ledger
 	return l != nil && (l.record || l.head || l.part || l.over || len(l.fresh) > 0 || len(l.gone) > 0 || len(l.filters) > 0)
 }
+
+// Urgent tells whether the Client waits for what there is to collect, apart from what the host holds: for messages with QoS 2.
+func (s *Session) Urgent() bool { return s.ledger != nil && s.ledger.urgent }
 
 // take gives numbers to frames that are sent or put into queue. Nothing is spilled then.
 func (l *ledger) take(r *packet.Run, t *Terms, offset, end, count uint32, at int64) (seq uint64) {
