@@ -51,7 +51,7 @@ type durable struct {
 // held is output that waits for a group.
 type held struct {
 	bytes []byte
-	taken uint64 // what it tells of was taken before
+	gate  bool   // it may tell of the Record
 	group uint64 // the group that it is safe with; 0: none has collected it
 	waits bool   // none could: what it tells of waits for a ticket, which the journal hears of
 }
@@ -116,7 +116,7 @@ func (s *Session) persist(m *message.Connect) {
 	s.core.Persist(d.Waits)
 	door := m.House.NewDoor(s.own.ID, d.Number(), s.core.ClientID())
 	door.Open(s.own.Mailbox.(message.Within))
-	s.durable = &durable{door: door, number: door.Number, begun: true}
+	s.durable = &durable{door: door, number: door.Number, begun: true, taken: s.core.Taken()}
 	s.receiver = &door.Receiver // nobody has seen the other one
 	s.env.Root.Send(s.registry(), &message.Kept{Session: s.self(), Door: door})
 }
@@ -255,7 +255,7 @@ func (s *Session) guard(out *core.Output) {
 	if len(fresh) == 0 {
 		return
 	}
-	h := held{bytes: fresh, taken: s.core.Taken()}
+	h := held{bytes: fresh, gate: d.gated}
 	if !s.core.Dirty() { // it tells of nothing new
 		h.group = max(d.last, 1)
 		if n := len(d.held); n == 0 && d.last <= d.safe {
@@ -268,7 +268,7 @@ func (s *Session) guard(out *core.Output) {
 		s.hopeless(out)
 		return
 	}
-	if n := len(d.held); n > 0 && d.held[n-1].taken == h.taken && d.held[n-1].group == h.group {
+	if n := len(d.held); n > 0 && d.held[n-1].gate == h.gate && d.held[n-1].group == h.group && !d.held[n-1].waits {
 		d.held[n-1].bytes = append(d.held[n-1].bytes, fresh...)
 		return
 	}
@@ -323,10 +323,12 @@ func (s *Session) collect(m *message.Collect) {
 	staged.Batch = stage(d.number, &changes, staged)
 	d.last = m.Group
 	for i := range d.held {
-		if h := &d.held[i]; h.group == 0 && !quiet && h.taken <= s.core.Collected() {
+		h := &d.held[i]
+		if h.gate && quiet {
+			break // it tells of the Record
+		}
+		if h.group == 0 {
 			h.group = m.Group
-		} else if h.group == 0 {
-			break
 		}
 	}
 	// What is left waits for tickets: with them the journal begins a group without being hurried.
