@@ -72,9 +72,10 @@ type Journal struct {
 
 	synced int64 // Unix ms of the last sync that nobody waited for
 	timer  *eventloop.Timer
-	armed  bool
-	full   bool // the disk is, and that was logged
-	broken bool // nothing is written any more
+	armed  int64 // Unix ms the timer is set to; 0: not
+	due    int64 // Unix ms at which dirty has waited for long enough; 0: it is empty
+	full   bool  // the disk is, and that was logged
+	broken bool  // nothing is written any more
 	writer *writer
 	chores chores // what the writer has to do when there is nothing else
 	busy   bool   // with a chore
@@ -136,13 +137,13 @@ func (j *Journal) Receive(ctx actor.Context) {
 			j.flushed()
 		}
 	case tick:
-		j.armed = false
+		j.armed = 0
 		switch {
 		case j.broken:
 		case j.full:
 			j.write(j.running)
 		default:
-			j.urgent = len(j.dirty) > 0
+			j.urgent = j.urgent || j.due != 0 && j.loop.Now() >= j.due
 			j.tidy()
 		}
 	case system.Drained:
@@ -159,13 +160,16 @@ func (j *Journal) begin() {
 		return
 	case len(j.ready) == 0 && !j.urgent && len(j.flushes) == 0:
 		if len(j.dirty) > 0 {
-			j.arm(max(j.o.Interval, lazyAfter))
+			if j.due == 0 {
+				j.due = j.loop.Now() + max(j.o.Interval, lazyAfter)
+			}
+			j.arm(j.due)
 		}
 		return
 	}
 	j.group++
 	g := &group{number: j.group, tickets: j.ready, waiting: len(j.dirty), flushes: j.flushes}
-	j.running, j.ready, j.flushes, j.urgent = g, nil, nil, false
+	j.running, j.ready, j.flushes, j.urgent, j.due = g, nil, nil, false, 0
 	for _, t := range g.tickets {
 		t.Enter(g.number)
 	}
@@ -226,7 +230,7 @@ func (j *Journal) tidy() {
 			j.root.Send(j.self, &written{err: err, chores: j.writer.chores()})
 		})
 	case j.loop.Now() < j.synced+settleAfter:
-		j.arm(settleAfter)
+		j.arm(j.synced + settleAfter)
 	default:
 		j.busy, j.synced = true, j.loop.Now()
 		j.o.Disk(func() {
@@ -247,7 +251,7 @@ func (j *Journal) written(m *written) {
 	case m.err != nil && !full:
 		j.fail(m.err)
 	case m.group == nil && full: // who waits for something that is written will say more of it
-		j.arm(retryAfter)
+		j.arm(j.loop.Now() + retryAfter)
 	case m.group == nil:
 		j.tidy()
 	case full:
@@ -257,7 +261,7 @@ func (j *Journal) written(m *written) {
 			j.o.Counters.StoreStalled.Store(1)
 			j.o.Log.Error("the disk is full: nothing is acknowledged that has to be written, until there is room", zap.Error(m.err))
 		}
-		j.arm(retryAfter)
+		j.arm(j.loop.Now() + retryAfter)
 	default:
 		if j.full {
 			j.full = false
@@ -315,11 +319,11 @@ func (j *Journal) committed() {
 	j.tidy()
 }
 
-// arm lets a tick come before long, unless one is coming.
-func (j *Journal) arm(after int64) {
-	if !j.armed {
-		j.armed = true
-		j.loop.Start(j.timer, j.loop.Now()+after)
+// arm lets a tick come at a time, in Unix ms, or earlier if one is coming then.
+func (j *Journal) arm(at int64) {
+	if j.armed == 0 || at < j.armed {
+		j.armed = at
+		j.loop.Start(j.timer, at)
 	}
 }
 

@@ -156,6 +156,17 @@ func TestInterval(t *testing.T) {
 	h.disk()
 	require.True(t, has(t, h.inner, "2"))
 	require.False(t, has(t, h.inner.CrashClone(), "2"))
+	a.Got()
+
+	h.dirty(a, false)
+	h.pass(1200)
+	h.disk()
+	require.True(t, has(t, h.inner.CrashClone(), "2"), "a loss of power takes a second at most")
+	require.Empty(t, a.Got(), "which is no reason to be in a hurry otherwise")
+	h.pass(3600)
+	require.Empty(t, a.Got())
+	h.pass(300)
+	h.collect(a)
 }
 
 // Where acknowledgements do not promise to survive a loss of power, much does all the same.

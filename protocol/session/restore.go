@@ -18,16 +18,16 @@ func (s *Session) Restore(r *Record, h *Head, subscriptions iter.Seq[Subscriptio
 	}
 	if r.Expiry != NoExpiry {
 		s.endAt = now + int64(r.Expiry)*1000
-		if r.EndAt != 0 {
-			s.endAt = min(s.endAt, r.EndAt)
+		if r.EndAt != 0 && r.EndAt <= s.endAt {
+			s.endAt = r.EndAt
 		} else {
-			s.ledger.record = true
+			s.ledger.record = true // or it would begin anew with each restart
 		}
 	}
 	if w := r.Will; w != nil {
 		at := now + int64(w.DelayInterval)*1000
-		if r.WillAt != 0 {
-			at = min(at, r.WillAt)
+		if r.WillAt != 0 && r.WillAt <= at {
+			at = r.WillAt
 		} else {
 			s.ledger.record = true
 		}
