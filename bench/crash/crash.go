@@ -68,14 +68,15 @@ func crash(ctx context.Context, s settings, out, stderr io.Writer) (violated boo
 	l.began = time.Now()
 	for cycle := 1; cycle <= s.cycles && ctx.Err() == nil; cycle++ {
 		l.begin(cycle)
-		if err := r.live(ctx, cycle, cycle == s.cycles); err != nil {
-			return true, err
+		err := r.live(ctx, cycle, cycle == s.cycles)
+		if err == nil {
+			err = r.start(stderr)
 		}
-		if err := r.start(stderr); err != nil {
+		if err != nil && ctx.Err() == nil {
 			return true, err
 		}
 	}
-	if err := r.recover(ctx); err != nil {
+	if err := r.recover(ctx); err != nil && ctx.Err() == nil { // who interrupts gets what was seen until then
 		return true, err
 	}
 	l.summarise(r.broker)

@@ -23,6 +23,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 )
 
@@ -53,7 +54,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 	}
 	if err == nil {
 		var grown bool
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		if grown, err = growth(ctx, s, stdout, stderr); err == nil && grown {
 			return 1
