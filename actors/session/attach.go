@@ -20,9 +20,6 @@ func (s *Session) connect(m *message.Connect) {
 
 // welcome is connect for a Client that need not wait any more.
 func (s *Session) welcome(m *message.Connect) {
-	if at := s.core.Next(); s.connection == nil && at != 0 && at <= s.env.Loop.Now() {
-		s.tick() // it may be over, or its Will due: the broker was down, or the loop is late
-	}
 	if s.connection != nil && !s.ended {
 		s.disconnect(packet.SessionTakenOver, nil)
 		s.detach(nil)
