@@ -129,6 +129,7 @@ func (s *Store) commit(entries []entry) error {
 	// that a loss of power leaves.
 	turned, err := s.logs.follow()
 	if turned {
+		s.measure()
 		s.wake()
 	}
 	if err == nil && turned {

@@ -45,6 +45,7 @@ func (s *Store) Maintain(ctx context.Context) error {
 		return fmt.Errorf("data directory %s: merging tables: %w", s.dir, err)
 	}
 	after := s.levels()
+	s.measure()
 	s.state.Lock()
 	s.settled = after.bytes
 	s.state.Unlock()

@@ -67,12 +67,31 @@ func largeSize(item *library.Item) (size int64, err error) {
 // free is what is left on the device for this process, in bytes; -1: not known.
 func (s *Store) free() int64 { return freeSpace(s.dir) }
 
-// room tells whether so many bytes may be written.
+// room tells whether so many bytes may be written, with what the compactors take
+// in passing.
 func (s *Store) room(bytes int64) error {
 	if s.o.MinFree <= 0 {
 		return nil
 	}
-	return enough(s.dir, s.o.MinFree+bytes)
+	return enough(s.dir, s.o.MinFree+s.passing.Load()+bytes)
+}
+
+// Bounds of what the compactors take in passing, each of the two.
+const (
+	topMost   = 8  // memory tables in the top level, which are merged at once, and as many that they overlap
+	tableMost = 12 // tables of a level that one of the level above overlaps, with that
+)
+
+// measure notes how much the compactors may take in passing: they write new tables
+// before they remove the old ones, into mapped files, and so may not find the
+// device full. That is no more than there is.
+func (s *Store) measure() {
+	total, largest := int64(0), int64(0)
+	for _, t := range s.db.Tables() {
+		total += int64(t.OnDiskSize)
+		largest = max(largest, int64(t.OnDiskSize))
+	}
+	s.passing.Store(min(total, 2*topMost*s.o.MemTable+2*tableMost*largest))
 }
 
 // enough tells whether so much is free on the device of a directory.

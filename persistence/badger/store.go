@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	library "github.com/dgraph-io/badger/v4"
@@ -56,9 +57,10 @@ type Store struct {
 	entries    []entry          // of the batch that is written, to use the memory again
 	large      map[string]large // by the key that refers to it
 	lastLarge  uint64
-	known      int64      // how long the MANIFEST is, as far as is remembered
-	compacting sync.Mutex // held while compactors are stopped or started
-	resting    bool       // they are stopped
+	known      int64        // how long the MANIFEST is, as far as is remembered
+	passing    atomic.Int64 // bytes that the compactors may take for a while, see measure
+	compacting sync.Mutex   // held while compactors are stopped or started
+	resting    bool         // they are stopped
 
 	gate sync.RWMutex // held by a batch that needs several transactions, and by who begins to read
 
@@ -114,6 +116,7 @@ func (s *Store) begin() error {
 		return err
 	}
 	s.settled = s.levels().bytesLowest
+	s.measure()
 	if err := s.logs.open(s.dir); err != nil {
 		return err
 	}
