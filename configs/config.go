@@ -34,7 +34,7 @@ type Persistence struct {
 	FlushInterval Duration `koanf:"flush_interval"`
 	// FlushMessages is how many messages may wait to be written, with `durability: memory`; at least 1.
 	FlushMessages int `koanf:"flush_messages"`
-	// Memtable is how much the store gathers in memory before it sorts that into a file; 1MiB to 1GiB. A few of them are in memory under load: more of it takes more memory and writes the same data less often.
+	// Memtable is how much the store gathers in memory before it sorts that into a file; 1MiB to 1GiB. More of it takes more memory, at rest and much more while tables are merged, and writes the same data less often: docs/operating.md has figures.
 	Memtable Size `koanf:"memtable"`
 	// MinFree is how much room stays free on the device. With less nothing is written and nothing that would have to be kept is acknowledged, until there is room again. 0: all of it may be used.
 	MinFree Size `koanf:"min_free"`

@@ -14,7 +14,7 @@ func Defaults() Config {
 		Persistence: Persistence{
 			FlushInterval: Duration(time.Second),
 			FlushMessages: 1000,
-			Memtable:      16 * MiB,
+			Memtable:      8 * MiB,
 			MinFree:       64 * MiB,
 			OnError:       OnErrorStop,
 		},

@@ -79,7 +79,7 @@ durability: disk # default
 persistence:
   flush_interval: 1s # default
   flush_messages: 1000 # default
-  memtable: 16MiB # default
+  memtable: 8MiB # default
   min_free: 64MiB # default
   on_error: stop # default
 listeners:

@@ -80,7 +80,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	flags.Float64Var(&s.messages, "messages", 500, "messages a second to the two Sessions, at most")
 	flags.DurationVar(&s.away, "away", 10*time.Second, "how long the one Session is away, and how long it is there")
 	flags.DurationVar(&s.interval, "interval", 5*time.Second, "from one measurement to the next")
-	flags.StringVar(&s.memtable, "memtable", "16MiB", "persistence.memtable of the broker")
+	flags.StringVar(&s.memtable, "memtable", "8MiB", "persistence.memtable of the broker")
 	flags.Int64Var(&s.floor, "floor", 0, "bytes that the directory may have in any case; 0: 4 MiB and 4 memtables")
 	flags.Int64Var(&s.multiple, "multiple", 3, "times the live data that it may have besides")
 	if err := flags.Parse(args); err != nil {
