@@ -181,3 +181,37 @@ func TestFullDiskAtTheSync(t *testing.T) {
 	require.NoError(t, after.Shutdown(within(t)))
 	require.Zero(t, bodies(t, after.inner), "the shared body goes with its last receiver")
 }
+
+// A Clean Start waits for the end of a Session that the store has, and for nothing
+// if it has none of it.
+func TestFullDiskAndCleanStart(t *testing.T) {
+	k := keep(t, faulty.Plan{}, nil)
+	k.absent("away", packet.QoS1, "a")
+	guest := k.guest("guest")
+	guest.subscribe(packet.QoS1, "b")
+	k.store.SetFull(true)
+	k.guest("from").begin(packet.QoS1, "a", "wakes the journal")
+	k.log.await(t, 1, fullLine)
+	for range 3 {
+		guest = k.guest("guest")
+		guest.ping()
+	}
+
+	// The second who comes waits for the same as the first.
+	clean := durable("away")
+	clean.CleanStart = true
+	first := k.knock(clean)
+	for deadline := time.Now().Add(patience); k.tree.counters.Sessions.Load() != 4; { // away twice, guest, from
+		require.True(t, time.Now().Before(deadline))
+		settle(t, k.Broker, k.tree.journal)
+	}
+	clean.SessionExpiry = 0
+	second := k.knock(clean)
+	first.gone()
+	_ = second.conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	_, err := second.in.Peek(1)
+	require.Error(t, err, "the Session before is there after a crash")
+	k.store.SetFull(false)
+	require.False(t, second.entered().SessionPresent)
+	require.False(t, k.again(k.inner.CrashClone()).regular("away").present)
+}

@@ -21,6 +21,7 @@ type Ticket struct {
 	root      *actor.RootContext
 	holders   atomic.Int32
 	group     atomic.Uint64
+	waived    atomic.Bool
 }
 
 // NewTicket makes a ticket with one holder: who is about to publish.
@@ -40,8 +41,21 @@ func (t *Ticket) Hold(n int) {
 // Release is a holder's word that it will write what it got as soon as it is
 // asked, or has nothing to write. It may be called on nil.
 func (t *Ticket) Release() {
-	if t != nil && t.holders.Add(-1) == 0 {
+	switch {
+	case t == nil || t.holders.Add(-1) != 0:
+	case t.waived.Load():
+		t.root.Send(t.Publisher, &Waived{t})
+	default:
 		t.root.Send(t.journal, &Ready{t})
+	}
+}
+
+// Waive is a holder's word for all of them that nothing has to be written: the
+// last to let go tells who waits, and that is not held up by the store. It may be
+// called on nil.
+func (t *Ticket) Waive() {
+	if t != nil {
+		t.waived.Store(true)
 	}
 }
 
@@ -60,6 +74,9 @@ func (t *Ticket) In(group uint64) bool {
 
 // Ready tells the journal that all holders of a ticket have let go.
 type Ready struct{ Ticket *Ticket }
+
+// Waived tells who waits for a ticket that there is nothing to wait for.
+type Waived struct{ Ticket *Ticket }
 
 // Dirty tells the journal that an actor has something to write. It is said once
 // until the next Collect. Urgent: somebody waits for it.

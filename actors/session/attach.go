@@ -112,10 +112,21 @@ func (s *Session) logDisconnect(cause error) {
 
 // end is the end of the Session by a decision outside of it.
 func (s *Session) end(code packet.ReasonCode, ticket *message.Ticket) {
-	if s.durable != nil && ticket != nil {
+	u := s.uncommitted
+	switch {
+	case ticket == nil:
+	case s.durable != nil:
 		s.durable.ending.Release() // there may be one
 		s.durable.ending = ticket
-	} else {
+	case u != nil && u.gate != nil:
+		u.next.Release() // likewise
+		u.next = ticket
+		for _, c := range u.connects {
+			s.env.Root.Send(c.Connection, &message.Close{})
+		}
+		u.connects = nil
+	default:
+		ticket.Waive()
 		defer ticket.Release()
 	}
 	if s.ended {

@@ -65,6 +65,7 @@ type uncommitted struct {
 	// who connect wait.
 	gate     *message.Ticket
 	connects []*message.Connect
+	next     *message.Ticket // of the end of this Session, while the gate is closed: who waits for that waits for the gate too
 }
 
 // any tells whether something that was published is not committed.
@@ -155,15 +156,6 @@ func (s *Session) committed(m *message.Committed) {
 			}
 		}
 	}
-	var connects []*message.Connect
-	if u := s.uncommitted; u != nil && u.gate != nil && u.gate.In(m.Group) {
-		connects, u.gate, u.connects = u.connects, nil, nil
-		defer func() {
-			if s.epoch == 0 && s.durable == nil { // nobody has waited until now
-				s.end(packet.Success, nil)
-			}
-		}()
-	}
 	if u := s.uncommitted; u != nil && len(u.list) == 0 && u.gate == nil {
 		s.uncommitted = nil
 	}
@@ -173,10 +165,36 @@ func (s *Session) committed(m *message.Committed) {
 	}
 	s.apply()
 	s.tellHeld()
+	if u := s.uncommitted; u != nil && u.gate != nil && u.gate.In(m.Group) {
+		s.ungate()
+	}
+}
+
+// waived lets in who waits for the end of a Session of which the store has nothing.
+func (s *Session) waived(m *message.Waived) {
+	if u := s.uncommitted; u != nil && u.gate == m.Ticket {
+		s.ungate()
+	}
+}
+
+// ungate lets in who waited for the end of the Session before.
+func (s *Session) ungate() {
+	u := s.uncommitted
+	connects, next := u.connects, u.next
+	u.gate, u.connects, u.next = nil, nil, nil
+	if len(u.list) == 0 {
+		s.uncommitted = nil
+	}
+	next.Waive()
+	next.Release()
 	for _, c := range connects {
 		c.Ticket = nil
 		s.welcome(c)
 	}
+	if s.epoch == 0 && s.durable == nil { // nobody has waited until now
+		s.end(packet.Success, nil)
+	}
+	s.finish()
 }
 
 // postpone keeps who connects until the end of the Session before is safe: no

@@ -209,6 +209,8 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.collect(m)
 	case *message.Committed:
 		s.committed(m)
+	case *message.Waived:
+		s.waived(m)
 	case *message.Loaded:
 		s.loaded(m)
 	case tick:
@@ -268,6 +270,10 @@ func (s *Session) stop() {
 	if d := s.durable; d != nil {
 		d.ending.Release()
 		d.ending = nil
+	}
+	if u := s.uncommitted; u != nil {
+		u.next.Release()
+		u.next = nil
 	}
 	if s.connection != nil {
 		s.env.Root.Send(s.connection, &message.Close{})
