@@ -229,3 +229,33 @@ func TestFailureIsLoggedByDefault(t *testing.T) {
 	require.Equal(t, "stop", fields["action"])
 	require.Contains(t, fields["stack"], "(*script).Receive")
 }
+
+// A child that an actor spawns while it stops ends too: it would be waited for.
+func TestChildOfAnActorThatStops(t *testing.T) {
+	w := newWorld(t, 2)
+	notes := make(chan any, 100)
+	ready := make(chan struct{})
+	kind := w.Kind("child", Supervision{})
+	spawned := false
+	pid := w.top(t, Supervision{}, func() actor.Actor {
+		return actor.ReceiveFunc(func(ctx actor.Context) {
+			spawn := func(loop int, name string) {
+				kind.SpawnChild(ctx, w.loops[loop], name, func(*Mailbox) actor.Actor { return &script{name, notes} })
+			}
+			switch ctx.Message().(type) {
+			case *actor.Started:
+				spawn(0, "first")
+				close(ready)
+			case *actor.Terminated:
+				if !spawned {
+					spawned = true
+					spawn(1, "late")
+				}
+			}
+		})
+	})
+	await(t, ready)
+	w.stop(t, pid)
+	require.Equal(t, "first stopped", await(t, notes))
+	require.Equal(t, "late stopped", await(t, notes))
+}

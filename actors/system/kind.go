@@ -33,5 +33,8 @@ func (k *Kind) SpawnChild(ctx actor.Context, loop eventloop.Loop, name string, p
 	c := k.newCell(parent, loop, name, &parent.kind.children.Supervision, produce)
 	parent.adopt(c)
 	c.start()
+	if parent.life >= stopping { // its children were told already
+		c.SendSystemMessage(&c.pid, halt{})
+	}
 	return &c.pid
 }
