@@ -3,8 +3,6 @@ package session
 import (
 	"slices"
 
-	"github.com/asynkron/protoactor-go/actor"
-
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/persistence"
 	"github.com/troupemq/troupe/protocol/packet"
@@ -48,66 +46,6 @@ type durable struct {
 	taken  uint64          // frames that Wrote was told of
 }
 
-// held is output that waits for a group.
-type held struct {
-	bytes []byte
-	gate  bool   // it may tell of the Record
-	group uint64 // the group that it is safe with; 0: none has collected it
-	waits bool   // none could: what it tells of waits for a ticket, which the journal hears of
-}
-
-// uncommitted is what was published and is not committed, oldest first.
-type uncommitted struct {
-	list  []awaited
-	bytes int // of frames
-
-	// gate is the end of the Session before this one; until it is committed those
-	// who connect wait.
-	gate     *message.Ticket
-	connects []*message.Connect
-	next     *message.Ticket // of the end of this Session, while the gate is closed: who waits for that waits for the gate too
-}
-
-// any tells whether something that was published is not committed.
-func (u *uncommitted) any() bool { return u != nil }
-
-// full tells whether it is so much that the Client is not to be read from.
-func (u *uncommitted) full() bool { return u != nil && u.bytes >= uncommittedMost }
-
-// take removes and returns what is committed with a group.
-func (u *uncommitted) take(group uint64) (taken []awaited) {
-	if u == nil {
-		return nil
-	}
-	n := 0
-	for ; n < len(u.list) && u.list[n].ticket.In(group); n++ {
-		for _, r := range u.list[n].runs {
-			u.bytes -= len(r.Frames)
-		}
-	}
-	taken, u.list = u.list[:n:n], u.list[n:]
-	return taken
-}
-
-// has tells whether a Run is safe with a group.
-func (u *uncommitted) has(r *packet.Run, group uint64) bool {
-	return u != nil && slices.ContainsFunc(u.list, func(a awaited) bool { return a.ticket.In(group) && slices.Contains(a.runs, r) })
-}
-
-// wills tells whether there is a Will that is not safe with a group.
-func (u *uncommitted) wills(group uint64) bool {
-	return u != nil && slices.ContainsFunc(u.list, func(a awaited) bool { return a.wills && !a.ticket.In(group) })
-}
-
-// awaited is what the Client published and is acknowledged once its ticket is
-// committed.
-type awaited struct {
-	ticket *message.Ticket
-	runs   []*packet.Run
-	codes  []packet.ReasonCode
-	wills  bool
-}
-
 // persist makes a new Session durable if its first CONNECT asks for that.
 func (s *Session) persist(m *message.Connect) {
 	d := s.env.Durability
@@ -120,187 +58,6 @@ func (s *Session) persist(m *message.Connect) {
 	s.durable = &durable{door: door, number: door.Number, begun: true, taken: s.core.Taken()}
 	s.receiver = &door.Receiver // nobody has seen the other one
 	s.env.Root.Send(s.registry(), &message.Kept{Session: s.self(), Door: door})
-}
-
-// await keeps what was published until it is safe. It reports false if nothing
-// has to be written.
-func (s *Session) await(runs []*packet.Run, wills bool) bool {
-	ticket := s.publisher.Ticket()
-	if ticket == nil {
-		return false
-	}
-	if s.uncommitted == nil {
-		s.uncommitted = new(uncommitted)
-	}
-	s.uncommitted.list = append(s.uncommitted.list, awaited{ticket, runs, slices.Clone(s.env.codes), wills})
-	for _, r := range runs {
-		r.Lent.Keep()
-		s.uncommitted.bytes += len(r.Frames)
-	}
-	s.note() // the Packet Identifiers belong into the same group
-	ticket.Release()
-	return true
-}
-
-// uncommittedMost bounds the bytes that a Client may have published and not
-// acknowledged: then it is not read from.
-const uncommittedMost = 1 << 20
-
-// committed acknowledges what is safe, and tells the Client what waited for that.
-func (s *Session) committed(m *message.Committed) {
-	out := s.begin()
-	for _, a := range s.uncommitted.take(m.Group) {
-		for i, r := range a.runs {
-			if r.QoS > packet.QoS0 {
-				s.core.Acknowledge(r, a.codes[i], out)
-			}
-		}
-	}
-	if u := s.uncommitted; u != nil && len(u.list) == 0 && u.gate == nil {
-		s.uncommitted = nil
-	}
-	if d := s.durable; d != nil {
-		d.safe = m.Group
-		s.core.Committed(m.Group, s.env.Loop.Now(), out)
-	}
-	s.apply()
-	s.tellHeld()
-	if u := s.uncommitted; u != nil && u.gate != nil && u.gate.In(m.Group) {
-		s.ungate()
-	}
-}
-
-// waived lets in who waits for the end of a Session of which the store has nothing.
-func (s *Session) waived(m *message.Waived) {
-	if u := s.uncommitted; u != nil && u.gate == m.Ticket {
-		s.ungate()
-	}
-}
-
-// ungate lets in who waited for the end of the Session before.
-func (s *Session) ungate() {
-	u := s.uncommitted
-	connects, next := u.connects, u.next
-	u.gate, u.connects, u.next = nil, nil, nil
-	if len(u.list) == 0 {
-		s.uncommitted = nil
-	}
-	next.Waive()
-	next.Release()
-	for _, c := range connects {
-		c.Ticket = nil
-		s.welcome(c)
-	}
-	if s.epoch == 0 && s.durable == nil { // nobody has waited until now
-		s.end(packet.Success, nil)
-	}
-	s.finish()
-}
-
-// postpone keeps who connects until the end of the Session before is safe: no
-// crash may bring that back once its Client was told that there is none.
-func (s *Session) postpone(m *message.Connect) bool {
-	u := s.uncommitted
-	switch {
-	case m.Ticket != nil:
-		if u == nil {
-			u = new(uncommitted)
-			s.uncommitted = u
-		}
-		u.gate = m.Ticket
-	case u == nil || u.gate == nil:
-		return false
-	}
-	u.connects = append(u.connects, m)
-	return true
-}
-
-// abandon forgets who waits no more.
-func (s *Session) abandon(connection *actor.PID) {
-	if u := s.uncommitted; u != nil {
-		u.connects = slices.DeleteFunc(u.connects, func(m *message.Connect) bool { return m.Connection.Equal(connection) })
-	}
-}
-
-// tellHeld writes what is safe by now.
-func (s *Session) tellHeld() {
-	d := s.durable
-	if d == nil {
-		return
-	}
-	n := 0
-	for n < len(d.held) && d.held[n].group != 0 && d.held[n].group <= d.safe {
-		s.say(d.held[n].bytes)
-		n++
-	}
-	d.held = slices.Delete(d.held, 0, n)
-	if len(d.held) == 0 {
-		d.held, d.gated = nil, false
-	}
-}
-
-// say adds bytes to what goes to the Client.
-func (s *Session) say(b []byte) {
-	if s.packets == nil {
-		s.packets = s.env.Buffers.Get()
-	}
-	s.packets.B = append(s.packets.B, b...)
-	if len(s.packets.B) >= flushAt {
-		s.flush()
-	}
-}
-
-// guard takes from out what must not be written yet.
-func (s *Session) guard(out *core.Output) {
-	d := s.durable
-	if d == nil {
-		return
-	}
-	if out.Gate {
-		d.gated = true
-	}
-	var fresh []byte // what the core wrote now and is not to go out
-	own := 0
-	if s.packets != nil {
-		own = len(s.packets.B)
-	}
-	if d.gated {
-		fresh = append(append([]byte(nil), out.Packets[own:]...), out.Held...)
-		out.Packets = out.Packets[:own]
-	} else if len(out.Held) > 0 {
-		fresh = append([]byte(nil), out.Held...)
-	}
-	if len(fresh) == 0 {
-		return
-	}
-	h := held{bytes: fresh, gate: d.gated}
-	if !s.core.Dirty() { // it tells of nothing new
-		h.group = max(d.last, 1)
-		if n := len(d.held); n == 0 && d.last <= d.safe {
-			out.Packets = append(out.Packets, fresh...)
-			d.gated = false
-			return
-		}
-	}
-	if s.env.Tables.ReadOnly.Load() {
-		s.hopeless(out)
-		return
-	}
-	if n := len(d.held); n > 0 && d.held[n-1].gate == h.gate && d.held[n-1].group == h.group && !d.held[n-1].waits {
-		d.held[n-1].bytes = append(d.held[n-1].bytes, fresh...)
-		return
-	}
-	d.held = append(d.held, h)
-}
-
-// hopeless sends a Client away that asked for something of which it can never be
-// told that it is safe. Before CONNACK it is sent away without a word.
-func (s *Session) hopeless(out *core.Output) {
-	before := len(out.Packets)
-	s.core.Disconnect(packet.QuotaExceeded, s.env.Loop.Now(), out)
-	if s.durable.gated {
-		out.Packets = out.Packets[:before]
-	}
 }
 
 // note tells the journal that there is something to write.
@@ -407,13 +164,6 @@ func (s *Session) load(l *core.Load) {
 func (s *Session) loaded(m *message.Loaded) {
 	s.core.Loaded(m.Pages, m.Last, s.env.Loop.Now(), s.begin())
 	s.apply()
-}
-
-// unhold forgets what a Client was to be told that is gone.
-func (s *Session) unhold() {
-	if d := s.durable; d != nil {
-		d.held, d.gated = nil, false
-	}
 }
 
 // written tells whether the store has all of the Session, which may then be forgotten.
