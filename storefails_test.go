@@ -127,8 +127,8 @@ func TestReadOnly(t *testing.T) {
 	reader.quiet()
 	to.gets("nobody keeps it")
 	require.Equal(t, "nobody keeps it", string(to.receive().Payload))
-	late := k.guest("late")
-	late = k.guest("late") // nobody waits for the end of what was not kept
+	k.guest("late")
+	late := k.guest("late") // nobody waits for the end of what was not kept
 	late.subscribe(packet.QoS1, "kept")
 	late.gets("old")
 	require.ErrorContains(t, k.Publish(within(t), Message{Topic: "a", QoS: AtLeastOnce}), "quota exceeded")
