@@ -215,3 +215,24 @@ func TestFullDiskAndCleanStart(t *testing.T) {
 	require.False(t, second.entered().SessionPresent)
 	require.False(t, k.again(k.inner.CrashClone()).regular("away").present)
 }
+
+// With durability memory nobody waits for the disk, so there would be no end to
+// what is acknowledged and lost: it is refused while there is no room.
+func TestFullDiskRefusesWithDurabilityMemory(t *testing.T) {
+	k := keep(t, faulty.Plan{}, func(c *configs.Config) {
+		c.Durability = configs.DurabilityMemory
+		c.Persistence.FlushInterval = configs.Duration(time.Millisecond)
+	})
+	k.absent("away", packet.QoS1, "a")
+	from := k.guest("from")
+	require.Equal(t, packet.Success, from.publish(packet.QoS1, "a", "before"))
+	k.store.SetFull(true)
+	require.Equal(t, packet.Success, from.publish(packet.QoS1, "a", "within the loss window"))
+	k.log.await(t, 1, fullLine)
+	require.Equal(t, packet.QuotaExceeded, from.publish(packet.QoS1, "a", "refused"))
+	k.store.SetFull(false)
+	k.log.await(t, 1, roomLine)
+	require.Equal(t, packet.Success, from.publish(packet.QoS1, "a", "after"))
+	away := k.regular("away")
+	away.gets("before", "within the loss window", "after")
+}

@@ -43,6 +43,7 @@ func (t *tree) growJournal(ctx actor.Context) {
 	}
 	if !s.waits() {
 		options.Interval = s.config.Persistence.FlushInterval.Std().Milliseconds()
+		options.Full = t.tables.ReadOnly.Store // nobody waits, so that there would be no end to what is lost
 	}
 	t.journal = t.system.Kind("journal", stop).SpawnChild(ctx, t.loops[0], "journal", func(*system.Mailbox) actor.Actor {
 		return journal.New(options, t.loops[0])

@@ -42,6 +42,8 @@ type Options struct {
 	// Interval is how long what nobody waits for is gathered, in milliseconds; 0: a short while. With durability
 	// `memory`, where nobody ever waits, this is the loss window.
 	Interval int64
+	// Full is told when the disk is full, and when it is not any more; nil: nobody is.
+	Full func(bool)
 	// Failed is told that writing failed for good: nothing is written any more.
 	Failed   func(error)
 	Counters *telemetry.Counters
@@ -105,6 +107,9 @@ type tick struct{}
 
 // New makes the actor. It runs on loop.
 func New(o Options, loop eventloop.Loop) *Journal {
+	if o.Full == nil {
+		o.Full = func(bool) {}
+	}
 	return &Journal{o: o, loop: loop, known: make(map[*actor.PID]int)}
 }
 
@@ -259,6 +264,7 @@ func (j *Journal) written(m *written) {
 		if !j.full {
 			j.full = true
 			j.o.Counters.StoreStalled.Store(1)
+			j.o.Full(true)
 			j.o.Log.Error("the disk is full: nothing is acknowledged that has to be written, until there is room", zap.Error(m.err))
 		}
 		j.arm(j.loop.Now() + retryAfter)
@@ -266,6 +272,7 @@ func (j *Journal) written(m *written) {
 		if j.full {
 			j.full = false
 			j.o.Counters.StoreStalled.Store(0)
+			j.o.Full(false)
 			j.o.Log.Info("there is room on the disk again, what waited is written")
 		}
 		j.committed()
