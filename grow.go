@@ -55,7 +55,7 @@ func (t *tree) growRetained(ctx actor.Context) {
 	limits := t.retainedLimits()
 	var disk retained.Disk
 	if t.storage != nil {
-		disk = retained.Disk{Journal: t.journal, Read: t.storage.records}
+		disk = retained.Disk{Journal: t.journal, Wrote: t.storage.due, Read: t.storage.records}
 	}
 	kind := t.system.Kind("keeper", stop)
 	for i := range t.tables.Retained {

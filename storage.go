@@ -154,15 +154,20 @@ func (s *storage) durability() *session.Durability {
 	if s == nil {
 		return nil
 	}
-	d := &session.Durability{Number: s.number, Load: s.load, Waits: s.waits(), Wrote: func(int) bool { return false }, RestAfter: s.config.Session.PassivateAfter.Std().Milliseconds()}
-	if !d.Waits {
-		most := int64(s.config.Persistence.FlushMessages)
-		d.Wrote = func(n int) bool {
-			now := s.wrote.Add(int64(n))
-			return now >= most && s.wrote.CompareAndSwap(now, 0)
-		}
+	return &session.Durability{
+		Number: s.number, Load: s.load, Waits: s.waits(), Wrote: s.due,
+		RestAfter: s.config.Session.PassivateAfter.Std().Milliseconds(),
 	}
-	return d
+}
+
+// due counts messages that have to be written and are acknowledged before, and
+// tells whether they are as many as may be lost.
+func (s *storage) due(messages int) bool {
+	if s.waits() {
+		return false
+	}
+	now, most := s.wrote.Add(int64(messages)), int64(s.config.Persistence.FlushMessages)
+	return now >= most && s.wrote.CompareAndSwap(now, 0)
 }
 
 // waits tells whether acknowledgements wait for the store.

@@ -25,7 +25,7 @@ func (r *Retained) note(ctx actor.Context, name []byte, urgent bool) {
 	}
 	r.store.dirty.add(name)
 	r.store.need = max(r.store.need, lazily)
-	if urgent {
+	if due := r.disk.Wrote != nil && r.disk.Wrote(1); urgent || due {
 		r.store.need = urgently
 	}
 	r.tell(ctx)

@@ -34,6 +34,9 @@ type Limits struct {
 // Disk is where an actor's messages are durable. Its zero value is nowhere.
 type Disk struct {
 	Journal *actor.PID // whom to tell of changes; nil: nothing is written
+	// Wrote is told how many messages were taken that have to be written, and says
+	// whether they are so many by now that a group is due; nil: never.
+	Wrote func(messages int) (due bool)
 	// Read gets the records of topics from the store and gives them to reply,
 	// from any goroutine and once: in the order of topics, nil for one that is
 	// not there or could not be read, with the first error of the latter. It
