@@ -2,6 +2,7 @@ package troupe
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -235,4 +236,36 @@ func TestFullDiskRefusesWithDurabilityMemory(t *testing.T) {
 	require.Equal(t, packet.Success, from.publish(packet.QoS1, "a", "after"))
 	away := k.regular("away")
 	away.gets("before", "within the loss window", "after")
+}
+
+// With durability memory no more is acknowledged than may be lost, however slow
+// the disk is.
+func TestLossWindowIsABound(t *testing.T) {
+	slow, release := make(chan struct{}), make(chan struct{})
+	k := keep(t, faulty.Plan{Apply: func(int, *persistence.Batch) error {
+		select {
+		case <-slow:
+			<-release
+		default:
+		}
+		return nil
+	}}, func(c *configs.Config) {
+		c.Durability = configs.DurabilityMemory
+		c.Persistence.FlushInterval = configs.Duration(time.Hour)
+		c.Persistence.FlushMessages = 10
+	})
+	free := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(free)
+	k.absent("away", packet.QoS1, "a")
+	from := k.guest("from")
+	close(slow)
+	for _, text := range texts(10) {
+		require.Equal(t, packet.Success, from.publish(packet.QoS1, "a", text))
+	}
+	more := from.begin(packet.QoS1, "a", "beyond the window")
+	from.quiet()
+	free()
+	from.accepted(packet.QoS1, more)
+	away := k.regular("away")
+	away.gets(append(texts(10), "beyond the window")...)
 }

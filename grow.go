@@ -44,6 +44,8 @@ func (t *tree) growJournal(ctx actor.Context) {
 	if !s.waits() {
 		options.Interval = s.config.Persistence.FlushInterval.Std().Milliseconds()
 		options.Full = t.tables.ReadOnly.Store // nobody waits, so that there would be no end to what is lost
+		options.Began, options.Done = s.window.began, func() { t.tables.Behind.Store(s.window.done()) }
+		s.window.most, s.window.full = int64(s.config.Persistence.FlushMessages), func() { t.tables.Behind.Store(true) }
 	}
 	t.journal = t.system.Kind("journal", stop).SpawnChild(ctx, t.loops[0], "journal", func(*system.Mailbox) actor.Actor {
 		return journal.New(options, t.loops[0])

@@ -49,7 +49,7 @@ type storage struct {
 	ended    []uint64
 	first    uint64 // of the numbers of this boot
 	numbers  atomic.Uint64
-	wrote    atomic.Int64 // messages since the last group
+	window   lossWindow
 
 	disk    func(work func())                                            // has work done that writes, one piece after the other
 	async   func(read func())                                            // has the queue of a session read
@@ -160,15 +160,9 @@ func (s *storage) durability() *session.Durability {
 	}
 }
 
-// due counts messages that have to be written and are acknowledged before, and
-// tells whether they are as many as may be lost.
-func (s *storage) due(messages int) bool {
-	if s.waits() {
-		return false
-	}
-	now, most := s.wrote.Add(int64(messages)), int64(s.config.Persistence.FlushMessages)
-	return now >= most && s.wrote.CompareAndSwap(now, 0)
-}
+// due counts messages that have to be written, and tells whether a group is due
+// because they are acknowledged before.
+func (s *storage) due(messages int) bool { return !s.waits() && s.window.due(int64(messages)) }
 
 // waits tells whether acknowledgements wait for the store.
 func (s *storage) waits() bool {

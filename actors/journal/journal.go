@@ -42,6 +42,8 @@ type Options struct {
 	// Interval is how long what nobody waits for is gathered, in milliseconds; 0: a short while. With durability
 	// `memory`, where nobody ever waits, this is the loss window.
 	Interval int64
+	// Began is told before a group is collected, and Done once it is committed; nil: nobody is.
+	Began, Done func()
 	// Full is told when the disk is full, and when it is not any more; nil: nobody is.
 	Full func(bool)
 	// Failed is told that writing failed for good: nothing is written any more.
@@ -110,6 +112,9 @@ func New(o Options, loop eventloop.Loop) *Journal {
 	if o.Full == nil {
 		o.Full = func(bool) {}
 	}
+	if o.Began == nil {
+		o.Began, o.Done = func() {}, func() {}
+	}
 	return &Journal{o: o, loop: loop, known: make(map[*actor.PID]int)}
 }
 
@@ -175,6 +180,7 @@ func (j *Journal) begin() {
 	j.group++
 	g := &group{number: j.group, tickets: j.ready, waiting: len(j.dirty), flushes: j.flushes}
 	j.running, j.ready, j.flushes, j.urgent, j.due = g, nil, nil, false, 0
+	j.o.Began()
 	for _, t := range g.tickets {
 		t.Enter(g.number)
 	}
@@ -305,6 +311,7 @@ func (j *Journal) flushed() {
 func (j *Journal) committed() {
 	g := j.running
 	j.running = nil
+	j.o.Done()
 	j.o.Counters.StoreGroups.Add(1)
 	m := &message.Committed{Group: g.number}
 	told := make(map[*actor.PID]bool, len(g.wants)+len(g.tickets))

@@ -120,7 +120,7 @@ func (p *Publisher) Ticket() *message.Ticket {
 
 // hold gives the ticket of this Publish, if one is needed.
 func (p *Publisher) hold(needed bool) *message.Ticket {
-	if !needed || !p.tables.Waits {
+	if !needed || !p.tables.Waits && !p.tables.Behind.Load() {
 		return nil
 	}
 	if p.ticket == nil {

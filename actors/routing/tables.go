@@ -40,6 +40,9 @@ type Tables struct {
 	// starts.
 	Journal *actor.PID
 	Waits   bool
+	// Behind says that acknowledgements wait all the same, since as much is not
+	// written as may be lost. The instance sets it.
+	Behind atomic.Bool
 	// ReadOnly says that nothing can be written any more, so that what would have
 	// to be is refused. The journal sets it.
 	ReadOnly atomic.Bool
