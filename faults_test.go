@@ -140,7 +140,7 @@ func (w *world) drain() {
 // A session that failed tells its connection to close, which may linger. What
 // that has to say afterwards must not pass for the word of the next connection.
 func TestFailedSessionKnowsItsConnection(t *testing.T) {
-	w := newWorld(1, nil)
+	w := newWorld(1, nil, false)
 	w.open()
 	u := newUser(w, "user0", packet.V5)
 	u.forever = true

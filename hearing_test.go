@@ -95,6 +95,9 @@ func (u *user) accepted(e *actortest.Accepted, step int) {
 	}
 	u.judgeAttempts(l, e.Present, now)
 	if e.Present {
+		if u.cellar != nil && u.restarted > u.heard {
+			u.happened.revivals++
+		}
 		u.happened.resumes++
 	} else if known || u.client.Version != packet.V31 {
 		for _, s := range u.subscriptions {
@@ -102,7 +105,7 @@ func (u *user) accepted(e *actortest.Accepted, step int) {
 		}
 		u.begin()
 	}
-	u.session, u.expiry = there, l.expiry
+	u.session, u.expiry, u.since, u.heard = there, l.expiry, step, now
 	u.lose(e.Lost)
 	if len(e.Resend) > 0 {
 		u.resend(e.Resend)
@@ -142,15 +145,25 @@ func (u *user) presence(l *attempt, now int64) (want, known bool) {
 	if before == nil || before.peer.Closed() == 0 {
 		return true, true
 	}
-	due := before.peer.Closed() + int64(u.expiry)*1000
+	due, latest := u.spell(before, u.expiry)
 	switch {
 	case now < due-late:
 		return true, true
-	case l.sent > due+late:
+	case l.sent > latest+late:
 		return false, true
 	default:
 		return false, false
 	}
+}
+
+// spell is when an interval in seconds is over that begins with the end of a
+// connection, in Unix ms, and when at the latest: it may begin anew with a crash.
+func (w *world) spell(l *attempt, interval uint32) (due, latest int64) {
+	due = l.peer.Closed() + int64(interval)*1000
+	if w.cellar == nil {
+		return due, due
+	}
+	return due, max(l.peer.Closed(), w.restarted) + int64(interval)*1000
 }
 
 // late is how many milliseconds lie between what a session does at the end of a
@@ -233,7 +246,7 @@ func (u *user) delivered(p *packet.Publish, now int) {
 	}
 	if s.attempt == nil { // a Will, and only the world knows when it is sent
 		u.got[s.id]++
-		if u == u.witness && u.got[s.id] > 1 && p.QoS == packet.QoS2 {
+		if u == u.witness && u.got[s.id] > 1 && p.QoS == packet.QoS2 && !s.again {
 			u.fail("the Will m%d of %s was sent %d times", s.id, s.from.name, u.got[s.id])
 		}
 		return

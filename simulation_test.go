@@ -24,10 +24,8 @@ var (
 	simulationSeeds = flag.Int("simulation.seeds", 0, "how many seeds to simulate; 0: 1500, or 200 with -short or -race")
 	simulationFirst = flag.Uint64("simulation.first", 1, "the first of them")
 	simulationSeed  = flag.Uint64("simulation.seed", 0, "simulate this seed alone and write its trace")
+	simulationMost  = flag.Int64("simulation.most", 5, "how many failed seeds are enough to look at")
 )
-
-// failedMost is how many failed seeds are enough to look at.
-const failedMost = 5
 
 func TestSimulation(t *testing.T) {
 	if *simulationSeed != 0 {
@@ -52,7 +50,7 @@ func TestSimulation(t *testing.T) {
 	var total tally
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
-			for failed.Load() < failedMost {
+			for failed.Load() < *simulationMost {
 				seed := next.Add(1) - 1
 				if seed >= last {
 					return
@@ -103,6 +101,7 @@ type tally struct {
 // happenings counts what makes a simulation worth its time.
 type happenings struct {
 	connects, resumes, takeovers, cuts, messages, deliveries, wills, obligations, faults, replays int
+	crashes, revivals, spells, loads                                                              int
 }
 
 func (c *tally) add(w *world) {
@@ -119,15 +118,22 @@ func (c *tally) add(w *world) {
 	c.obligations += h.obligations
 	c.faults += h.faults
 	c.replays += h.replays
+	c.crashes += h.crashes
+	c.revivals += h.revivals
+	c.spells += h.spells
+	c.loads += h.loads
 }
 
 func (c *tally) String() string {
-	return fmt.Sprintf("%d connects, %d resumes, %d takeovers, %d cuts, %d messages, %d deliveries of which %d were owed, %d wills, %d replays, %d failures of actors",
-		c.connects, c.resumes, c.takeovers, c.cuts, c.messages, c.deliveries, c.obligations, c.wills, c.replays, c.faults)
+	return fmt.Sprintf("%d connects, %d resumes, %d takeovers, %d cuts, %d messages, %d deliveries of which %d were owed, %d wills, %d replays, %d failures of actors; "+
+		"%d crashes, %d Sessions revived, %d times a full device, %d loads",
+		c.connects, c.resumes, c.takeovers, c.cuts, c.messages, c.deliveries, c.obligations, c.wills, c.replays, c.faults,
+		c.crashes, c.revivals, c.spells, c.loads)
 }
 
 func (c *tally) check(t *testing.T) {
-	for _, n := range []int{c.connects, c.resumes, c.takeovers, c.cuts, c.messages, c.deliveries, c.wills, c.obligations, c.faults, c.replays} {
+	for _, n := range []int{c.connects, c.resumes, c.takeovers, c.cuts, c.messages, c.deliveries, c.wills, c.obligations, c.faults, c.replays,
+		c.crashes, c.revivals, c.spells, c.loads} {
 		if n == 0 {
 			t.Error("some of what is simulated never happened")
 		}

@@ -31,6 +31,8 @@ type user struct {
 
 	session sessionState
 	expiry  uint32 // of the Session, in seconds
+	since   int    // step of the last CONNACK
+	heard   int64  // Unix ms of it
 	life    int    // numbers the Sessions; what was owed in an earlier one is not any more
 
 	subscriptions []*subscription
@@ -76,6 +78,7 @@ type attempt struct {
 	byeStep  int
 	before   bool // the server had closed it before the next CONNECT was sent
 	obscured bool // a CONNECT without an answer followed
+	doubted  bool // a crash makes it uncertain what becomes of the Will
 }
 
 // filter is what a user may subscribe to.
@@ -111,6 +114,11 @@ type sending struct {
 	acked   int // step, 0: not
 	attempt *attempt
 	shared  bool // a member of a shared subscription got it
+
+	// After a crash:
+	excused  bool // it may be lost
+	orphaned bool // it may be lost to a shared subscription
+	again    bool // a Will that may come once more
 }
 
 type orderKey struct {

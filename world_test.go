@@ -27,6 +27,9 @@ type world struct {
 	scheduler *actortest.Scheduler
 	listener  *actortest.Listener
 	tree      *tree
+	config    configs.Config
+	clientIDs int
+	*cellar   // nil: nothing is kept
 
 	users    []*user
 	witness  *user // never cut, never delayed, told of every Will
@@ -45,7 +48,7 @@ type world struct {
 
 // simulate runs one seed.
 func simulate(seed uint64, trace io.Writer) (w *world) {
-	w = newWorld(seed, trace)
+	w = newWorld(seed, trace, seed%2 == 0)
 	defer func() {
 		if reason := recover(); reason != nil {
 			w.fail("the simulation itself failed: %v", reason)
@@ -61,7 +64,8 @@ func simulate(seed uint64, trace io.Writer) (w *world) {
 	return w
 }
 
-func newWorld(seed uint64, trace io.Writer) *world {
+// newWorld makes a world, with a store if it is durable.
+func newWorld(seed uint64, trace io.Writer, durable bool) *world {
 	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), recorder: actortest.NewRecorder(trace), spared: make(map[string]bool)}
 	options := actortest.Options{Seed: seed, Loops: 1 + w.rng.IntN(3), Recorder: w.recorder}
 	if w.rng.IntN(2) == 0 {
@@ -72,7 +76,6 @@ func newWorld(seed uint64, trace io.Writer) *world {
 	}
 	shuffle := w.rng.IntN(2) == 0
 	w.scheduler = actortest.New(options)
-	w.listener = w.scheduler.Listen()
 
 	config := configs.Defaults()
 	config.DataDir = ""
@@ -84,22 +87,37 @@ func newWorld(seed uint64, trace io.Writer) *world {
 	config.Limits.MaxInflight = 1 + w.rng.IntN(8)
 	config.Limits.ReceiveMaximum = 1 + w.rng.IntN(8)
 	config.Limits.TopicAliasMaximum = w.rng.IntN(4)
-	broker, err := New(WithConfig(config), WithListener("simulated", w.listener, true), WithLogger(zap.New(w.recorder.Core())))
-	if err != nil {
-		panic(err)
+	if durable {
+		w.dig(&config)
 	}
-	clientIDs := 0
-	w.tree, err = plant(broker, ground{w.scheduler.Loops(), w.scheduler.Attach, func() string {
-		clientIDs++
-		return fmt.Sprintf("made-up-%d", clientIDs)
-	}, &message.Slabs{Least: 1, Scrub: true}, nil}, broker.handed)
-	if err != nil {
-		panic(err)
-	}
+	w.config = config
+	w.plant()
 	// The tree comes up in the order in which it was written down.
 	w.scheduler.Settle()
 	w.scheduler.Shuffle(shuffle)
 	return w
+}
+
+// plant makes the tree, over a listener of its own and the store that there is.
+func (w *world) plant() {
+	w.listener = w.scheduler.Listen()
+	broker, err := New(WithConfig(w.config), WithListener("simulated", w.listener, true), WithLogger(zap.New(w.recorder.Core())))
+	if err != nil {
+		panic(err)
+	}
+	g := ground{loops: w.scheduler.Loops(), attach: w.scheduler.Attach, newClientID: func() string {
+		w.clientIDs++
+		return fmt.Sprintf("made-up-%d", w.clientIDs)
+	}, slabs: &message.Slabs{Least: 1, Scrub: true}}
+	if w.cellar != nil {
+		g.storage = w.furnish(w.config)
+	}
+	if w.tree, err = plant(broker, g, broker.handed); err != nil {
+		panic(err)
+	}
+	if w.cellar != nil {
+		w.tree.envs[0].Limits.Portion(w.page, int64(w.page*2), w.low)
+	}
 }
 
 func (w *world) fail(format string, args ...any) {
@@ -136,6 +154,9 @@ func (w *world) open() {
 	for _, path := range w.processes("") {
 		w.spared[path] = true
 	}
+	if w.cellar != nil {
+		w.flush()
+	}
 	for i := range 3 + w.rng.IntN(5) {
 		w.users = append(w.users, newUser(w, fmt.Sprintf("user%d", i), []packet.Version{packet.V5, packet.V5, packet.V311, packet.V31}[w.rng.IntN(4)]))
 	}
@@ -146,6 +167,7 @@ func (w *world) live() {
 	for range 150 + w.rng.IntN(200) {
 		w.users[w.rng.IntN(len(w.users))].act()
 		w.world()
+		w.trouble()
 		if w.faults > 0 && w.rng.IntN(30) == 0 {
 			w.faults--
 			w.fault()
@@ -199,7 +221,7 @@ func (w *world) all() []*user { return append([]*user{w.witness}, w.users...) }
 
 // calm lets everything that is under way arrive.
 func (w *world) calm() {
-	for range 20_000 {
+	for waited := 0; waited < 20_000; waited++ {
 		w.scheduler.Settle()
 		w.scheduler.Flow()
 		quiet := w.scheduler.Still()
@@ -208,8 +230,14 @@ func (w *world) calm() {
 			u.answer(1 << 16)
 			quiet = quiet && u.quiet()
 		}
-		if quiet && !w.scheduler.Step() && w.scheduler.Still() {
+		if quiet && !w.scheduler.Step() && w.scheduler.Still() && w.written() {
 			return
+		}
+		if w.cellar != nil && !quiet {
+			w.calmed = -1
+			if w.scheduler.Still() {
+				w.scheduler.Elapse(2) // somebody waits for the device
+			}
 		}
 	}
 	w.fail("it does not come to rest")
@@ -218,6 +246,11 @@ func (w *world) calm() {
 // settle ends the trouble: everybody comes back and gets what is owed.
 func (w *world) settle() {
 	w.recorder.Printf("--- settle")
+	if w.cellar != nil {
+		w.crashes = 0
+		w.room()
+		w.pass(2000)
+	}
 	for _, u := range w.users {
 		if u.peer != nil && (u.phase != online || u.vanished) {
 			u.drop()
@@ -276,6 +309,14 @@ func (w *world) close() {
 	w.judgeWills(drained)
 	if !drained {
 		w.forget()
+	}
+	if w.cellar != nil {
+		w.judgeCounters()
+		w.flush()
+		w.audit()
+		if !drained {
+			w.clear()
+		}
 	}
 	w.end()
 }
