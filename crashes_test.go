@@ -66,7 +66,7 @@ func (w *world) dig(config *configs.Config) {
 		memory: memory.New(), calmed: -1, page: 1 + w.rng.IntN(400), low: 1 + w.rng.IntN(6),
 	}
 	w.crashes = w.rng.IntN(5)
-	if w.rng.IntN(3) == 0 {
+	if w.rng.IntN(3) == 0 && w.level != configs.DurabilityMemory { // which refuses then: TestFullDiskRefusesWithDurabilityMemory
 		w.spells = 1 + w.rng.IntN(3)
 	}
 	config.Durability = w.level

@@ -125,7 +125,8 @@ func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 		r.leave(e)
 		ok = false
 	}
-	renewed := !ok && m.Ended == nil && before != entry{}
+	// One that has ended by itself is waited for as well, if the store has it.
+	renewed := !ok && before != entry{} && (m.Ended == nil || before.door != nil)
 	m.Ended, m.House = nil, r.o.House
 	if !ok {
 		// A Session with a Clean Start gets an actor of its own, so that no
