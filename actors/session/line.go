@@ -94,5 +94,13 @@ func (s *Session) purge() {
 	if s.changes == nil {
 		return
 	}
-	s.changes.line = slices.DeleteFunc(s.changes.line, func(st step) bool { return st.runs != nil && !st.wills })
+	s.changes.line = slices.DeleteFunc(s.changes.line, func(st step) bool {
+		if st.runs == nil || st.wills {
+			return false
+		}
+		for _, run := range st.runs {
+			s.core.GiveUp(run) // or the answers to what comes later would wait for it
+		}
+		return true
+	})
 }

@@ -1,6 +1,10 @@
 package session
 
-import "github.com/troupemq/troupe/protocol/packet"
+import (
+	"slices"
+
+	"github.com/troupemq/troupe/protocol/packet"
+)
 
 // inbound is what is open of the Client's own messages: those that the host routes, and the Packet
 // Identifiers of QoS 2 until PUBREL.
@@ -131,6 +135,22 @@ func (s *Session) unreceive(r *packet.Run) {
 	if r.QoS == packet.QoS2 {
 		s.headed()
 		eachID(r, s.in.ids.remove)
+	}
+}
+
+// GiveUp forgets r, one of Output.Publish that was not acknowledged and never will be, for the host has lost it: the connection that it
+// came on has failed, and its Client sends it again on the next.
+func (s *Session) GiveUp(r *packet.Run) {
+	in := s.in
+	if in == nil || r.QoS == packet.QoS0 {
+		return
+	}
+	for i := in.first; i < len(in.routing); i++ {
+		if e := &in.routing[i]; e.run == r && !e.done {
+			in.routing = slices.Delete(in.routing, i, i+1)
+			s.unreceive(r)
+			return
+		}
 	}
 }
 
