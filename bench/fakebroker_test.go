@@ -29,6 +29,7 @@ type fakeBroker struct {
 	subscriptions []subscription
 	conns         map[*fakeConn]bool
 	retained      map[string]packet.Publish
+	sessions      map[string]*fakeSession // of Clients that asked for one that stays
 	stopped       bool
 	limits        []limit
 }
@@ -45,10 +46,18 @@ type subscription struct {
 	qos    packet.QoS
 }
 
+// fakeSession keeps what comes while its Client is away.
+type fakeSession struct {
+	conn   *fakeConn // nil: away
+	filter string    // of its one Subscription
+	queue  []packet.Publish
+}
+
 type fakeConn struct {
 	broker  *fakeBroker
 	conn    net.Conn
 	version packet.Version
+	session *fakeSession // nil: it ends with the connection
 	lastID  uint16
 
 	mu    sync.Mutex
@@ -66,7 +75,8 @@ type outgoing struct {
 func newFakeBroker(t *testing.T) *fakeBroker {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	b := &fakeBroker{listener: l, conns: make(map[*fakeConn]bool), retained: make(map[string]packet.Publish)}
+	b := &fakeBroker{listener: l, conns: make(map[*fakeConn]bool), retained: make(map[string]packet.Publish),
+		sessions: make(map[string]*fakeSession)}
 	t.Cleanup(func() {
 		b.stop()
 		b.serve.Wait()
@@ -134,6 +144,14 @@ func (b *fakeBroker) handle(conn net.Conn) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.conns, c)
+	c.leave()
+}
+
+// leave detaches the connection from its Session, under the broker's mu.
+func (c *fakeConn) leave() {
+	if c.session != nil && c.session.conn == c {
+		c.session.conn = nil
+	}
 }
 
 // readFrame reads one packet.
@@ -165,11 +183,7 @@ func (c *fakeConn) packet(frame []byte) bool {
 			return false
 		}
 		c.version = p.Version
-		ack := packet.Connack{}
-		if string(p.Password) != b.password {
-			ack.Code = packet.BadUserNameOrPassword
-		}
-		c.send(ack.Append(nil, c.version))
+		c.accept(p)
 	case packet.TypeSubscribe:
 		return c.subscribe(frame)
 	case packet.TypePublish:
@@ -181,9 +195,39 @@ func (c *fakeConn) packet(frame []byte) bool {
 	case packet.TypePingreq:
 		c.send((&packet.Pingresp{}).Append(nil, c.version))
 	case packet.TypeDisconnect:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		c.leave()
 		return false
 	}
 	return true
+}
+
+// accept answers CONNECT, and delivers what has waited.
+func (c *fakeConn) accept(p packet.Connect) {
+	b := c.broker
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ack, id := packet.Connack{}, string(p.ClientID)
+	if string(p.Password) != b.password {
+		ack.Code = packet.BadUserNameOrPassword
+	}
+	if p.CleanStart {
+		delete(b.sessions, id)
+	} else {
+		if c.session, ack.SessionPresent = b.sessions[id]; c.session == nil {
+			c.session = new(fakeSession)
+			b.sessions[id] = c.session
+		}
+		c.session.conn = c
+	}
+	c.send(ack.Append(nil, c.version))
+	if c.session != nil {
+		for _, m := range c.session.queue {
+			c.deliver(m, packet.QoS1)
+		}
+		c.session.queue = nil
+	}
 }
 
 func (c *fakeConn) subscribe(frame []byte) bool {
@@ -196,8 +240,12 @@ func (c *fakeConn) subscribe(frame []byte) bool {
 	defer b.mu.Unlock()
 	ack := packet.Suback{PacketID: p.PacketID}
 	for _, f := range p.Filters {
-		b.subscriptions = append(b.subscriptions, subscription{c, string(f.Filter), f.QoS})
 		ack.Codes = append(ack.Codes, packet.ReasonCode(f.QoS))
+		if c.session != nil {
+			c.session.filter = string(f.Filter)
+			continue
+		}
+		b.subscriptions = append(b.subscriptions, subscription{c, string(f.Filter), f.QoS})
 	}
 	c.send(ack.Append(nil, c.version))
 	for topic, m := range b.retained {
@@ -230,6 +278,21 @@ func (c *fakeConn) publish(frame []byte) bool {
 		}
 	}
 	p.Retain = false
+	for _, s := range b.sessions {
+		if !matches(s.filter, string(p.Topic)) {
+			continue
+		}
+		b.copies++
+		send := func() { s.queue = append(s.queue, p) }
+		if s.conn != nil {
+			send = func() { s.conn.deliver(p, packet.QoS1) }
+		}
+		if b.fault != nil {
+			b.fault(b.copies, send)
+		} else {
+			send()
+		}
+	}
 	for _, s := range b.subscriptions {
 		if !matches(s.filter, string(p.Topic)) {
 			continue

@@ -291,9 +291,41 @@ func TestBrokerThatForgetsRetained(t *testing.T) {
 	w := Workload{Name: "test", Kind: Retained, Count: 100, Payload: 10}
 	result, err := Run(t.Context(), w, b.start().target())
 	require.NoError(t, err)
-	require.Equal(t, Replay{Expected: 100, Received: 70, Took: result.Took}, *result.Replay)
+	require.Equal(t, Replay{Expected: 100, Received: 70, First: result.Replay.First, Took: result.Took}, *result.Replay)
 	require.Empty(t, b.retained, "what the run left is to be removed")
 	require.Nil(t, result.Memory, "the process is not known")
+}
+
+// What was acknowledged for Sessions that are away and does not come when they are back, or comes twice, is seen.
+func TestBrokerThatForgetsWhatItAcknowledged(t *testing.T) {
+	w := Workload{Name: "w", Kind: Acknowledged, Connections: 3, Payload: 100, Window: 10, Duration: 100 * time.Millisecond}
+	var dropped, doubled int64
+	b := newFakeBroker(t)
+	b.fault = func(n int, send func()) {
+		switch {
+		case n%10 == 0 && n < 50: // not the last of a Session, that nothing would be waited for
+			dropped++
+		case n%25 == 1 && n < 100:
+			doubled++
+			send()
+			send()
+		default:
+			send()
+		}
+	}
+	result, err := Run(t.Context(), w, b.start().target(), func(r *run) { r.patience = 200 * time.Millisecond })
+	require.NoError(t, err)
+	d := *result.Delivery
+	require.Positive(t, dropped)
+	require.Equal(t, d.Sent, d.Expected)
+	require.Equal(t, dropped, d.Lost)
+	require.Equal(t, doubled, d.Duplicated)
+	require.Equal(t, d.Sent-dropped, d.Delivered)
+	require.Zero(t, d.Reordered+d.Misrouted+d.Unacknowledged)
+
+	b.mu.Lock()
+	require.Empty(t, b.sessions, "they are ended after the run")
+	b.mu.Unlock()
 }
 
 func TestConnectsToBrokerThatDies(t *testing.T) {

@@ -74,7 +74,8 @@ const (
 // collected is what came.
 type collected struct {
 	received, disordered, repeated int64
-	last                           time.Time // when the last of them did
+	foreign                        int64     // of no interest, and not counted as received
+	first, last                    time.Time // when the first and the last of them did
 }
 
 // collect acknowledges and judges messages until n of them have come, or nothing more comes, which is no error.
@@ -83,7 +84,7 @@ func (r *run) collect(ctx context.Context, c *client.Client, n int, judge func(t
 	got := collected{last: time.Now()}
 	var replies []byte
 	for got.received < int64(n) {
-		_ = c.SetReadDeadline(time.Now().Add(drainPatience))
+		_ = c.SetReadDeadline(time.Now().Add(r.patience))
 		b, err := c.Read()
 		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
 			return got, nil
@@ -119,7 +120,9 @@ func (r *run) collect(ctx context.Context, c *client.Client, n int, judge func(t
 		}
 		c.Consume(at)
 		if got.received > before {
-			got.last = time.Now()
+			if got.last = time.Now(); before == 0 {
+				got.first = got.last
+			}
 		}
 		if _, err := c.Write(replies); err != nil {
 			return got, r.broken(ctx, c, err)
@@ -138,6 +141,8 @@ func (g *collected) count(v verdict) {
 		g.received++
 	case again:
 		g.repeated++
+	case foreign:
+		g.foreign++
 	}
 }
 

@@ -93,8 +93,9 @@ func TestRetained(t *testing.T) {
 	for range 2 {
 		result, err := bench.Run(t.Context(), w, target)
 		require.NoError(t, err)
-		require.Equal(t, bench.Replay{Expected: 2500, Received: 2500, Took: result.Took}, *result.Replay)
-		require.Positive(t, result.Took)
+		require.Equal(t, bench.Replay{Expected: 2500, Received: 2500, First: result.Replay.First, Took: result.Took}, *result.Replay)
+		require.Positive(t, result.Replay.First)
+		require.GreaterOrEqual(t, result.Took, result.Replay.First)
 	}
 	other := w
 	other.Name, other.Count = "other", 1
@@ -113,7 +114,31 @@ func TestQueued(t *testing.T) {
 			return
 		}
 		require.NoError(t, err)
-		require.Equal(t, bench.Replay{Expected: 1500, Received: 1500, Took: result.Took}, *result.Replay)
+		require.Equal(t, bench.Replay{Expected: 1500, Received: 1500, First: result.Replay.First, Took: result.Took}, *result.Replay)
+		require.Positive(t, result.Replay.First)
+		require.GreaterOrEqual(t, result.Took, result.Replay.First)
+		require.Positive(t, result.Usage.PeakResident, "while they came")
 		require.Equal(t, int64(1500), result.Memory.Count)
+	}
+}
+
+// What is acknowledged for Sessions that are away comes when they are back, and every run begins with nothing.
+func TestAcknowledged(t *testing.T) {
+	w := bench.Workload{Name: "w", Kind: bench.Acknowledged, Connections: 5, Payload: 100, Window: 20, WarmUp: 10 * time.Millisecond, Duration: 200 * time.Millisecond}
+	target := broker(t)
+	for range 2 {
+		phases := make(map[string]bool)
+		result, err := bench.Run(t.Context(), w, target, bench.WithProgress(func(p bench.Progress) { phases[p.Phase] = true }))
+		require.NoError(t, err)
+		d := *result.Delivery
+		require.Positive(t, d.Sent)
+		require.Positive(t, d.Rate)
+		require.Equal(t, bench.Delivery{Traffic: "w", Sent: d.Sent, Expected: d.Sent, Delivered: d.Sent, Rate: d.Rate}, d)
+		require.LessOrEqual(t, d.Rate*result.Took.Seconds(), float64(d.Sent)+1)
+		require.True(t, phases[bench.Measuring])
+		if target.PID > 0 {
+			require.Positive(t, result.Usage.CPUPerMillion)
+			require.Positive(t, result.Usage.PeakResident)
+		}
 	}
 }

@@ -31,6 +31,8 @@ func (w Workload) connections() int {
 	switch w.Kind {
 	case Queued:
 		n++ // who publishes
+	case Acknowledged:
+		n *= 2
 	case Retained:
 		n = 2
 	}

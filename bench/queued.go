@@ -15,21 +15,10 @@ import (
 // back for them, and ends the Sessions.
 func (r *run) queued(ctx context.Context) (err error) {
 	w := r.workload
-	options := func(j int, keep bool) client.Options {
-		return client.Options{ID: fmt.Sprintf("%s-sub-%d", w.Name, j), Version: packet.V311, Keep: keep}
-	}
 	defer func() {
-		err = errors.Join(err, r.endSessions(ctx, func(j int) client.Options { return options(j, false) }))
+		err = errors.Join(err, r.endSessions(ctx, func(j int) client.Options { return r.away(j, false) }))
 	}()
-	err = r.each(ctx, Connecting, w.Connections, func(ctx context.Context, j int) error {
-		c, err := r.dial(ctx, j, options(j, true))
-		if err != nil {
-			return err
-		}
-		defer c.Close()
-		return c.Subscribe(packet.QoS1, fmt.Sprintf("%s/%d", w.Name, j))
-	})
-	if err != nil {
+	if err := r.leaveSessions(ctx); err != nil {
 		return err
 	}
 	publisher, err := r.dial(ctx, w.Connections, client.Options{ID: w.Name + "-pub-0", Version: packet.V311})
@@ -56,55 +45,86 @@ func (r *run) queued(ctx context.Context) (err error) {
 	if err := r.noteMemory(ctx, "queued message", all, before); err != nil {
 		return err
 	}
-	return r.fetch(ctx, func(j int) client.Options { return options(j, true) })
+	return r.replaying(r.fetch(ctx))
 }
 
-// fetch comes back for all messages.
-func (r *run) fetch(ctx context.Context, options func(j int) client.Options) error {
+// away are the options of Session j.
+func (r *run) away(j int, keep bool) client.Options {
+	return client.Options{ID: fmt.Sprintf("%s-sub-%d", r.workload.Name, j), Version: packet.V311, Keep: keep}
+}
+
+// leaveSessions makes the Sessions, each with a Subscription of QoS 1 to a Topic Name of its own, and leaves them.
+func (r *run) leaveSessions(ctx context.Context) error {
 	w := r.workload
-	began := time.Now()
-	var mu sync.Mutex
-	sum, last := Replay{Expected: int64(w.Connections * w.Count)}, began
-	err := r.each(ctx, Draining, w.Connections, func(ctx context.Context, j int) error {
-		c, err := r.dial(ctx, j, options(j))
+	return r.each(ctx, Connecting, w.Connections, func(ctx context.Context, j int) error {
+		c, err := r.dial(ctx, j, r.away(j, true))
 		if err != nil {
 			return err
 		}
 		defer c.Close()
-		if !c.SessionPresent {
-			return fmt.Errorf("%s: the broker has forgotten the Session", c.ID)
-		}
-		var s sequence
-		got, err := r.collect(ctx, c, w.Count, func(_, payload []byte) verdict {
-			if len(payload) < client.Stamp {
-				return wanted
-			}
-			flow, number, _ := client.ReadStamp(payload)
-			if flow != uint32(j) {
-				return foreign
-			}
-			switch a, _ := s.arrive(number); a {
-			case duplicate:
-				return again
-			case late:
-				return disordered
-			}
-			return wanted
-		})
-		mu.Lock()
-		defer mu.Unlock()
-		sum.Received += got.received
-		sum.Duplicated += got.repeated
-		sum.Reordered += got.disordered
-		if got.last.After(last) {
-			last = got.last
-		}
-		return err
+		return c.Subscribe(packet.QoS1, fmt.Sprintf("%s/%d", w.Name, j))
 	})
-	sum.Took = last.Sub(began)
-	r.result.Took = sum.Took
-	r.result.Replay = &sum
-	return err
+}
+
+// fetch comes back for all messages.
+func (r *run) fetch(ctx context.Context) func() (int64, error) {
+	return func() (int64, error) {
+		w := r.workload
+		began := time.Now()
+		var mu sync.Mutex
+		sum, first, last := Replay{Expected: int64(w.Connections * w.Count)}, time.Time{}, began
+		err := r.each(ctx, Draining, w.Connections, func(ctx context.Context, j int) error {
+			got, err := r.takeUp(ctx, j, w.Count)
+			mu.Lock()
+			defer mu.Unlock()
+			sum.Received += got.received
+			sum.Duplicated += got.repeated
+			sum.Reordered += got.disordered
+			if got.received > 0 && (first.IsZero() || got.first.Before(first)) {
+				first = got.first
+			}
+			if got.last.After(last) {
+				last = got.last
+			}
+			return err
+		})
+		sum.Took = last.Sub(began)
+		if !first.IsZero() {
+			sum.First = first.Sub(began)
+		}
+		r.result.Took = sum.Took
+		r.result.Replay = &sum
+		return sum.Received, err
+	}
+}
+
+// takeUp comes back to Session j for up to n messages, which have been numbered from 0.
+func (r *run) takeUp(ctx context.Context, j, n int) (collected, error) {
+	c, err := r.dial(ctx, j, r.away(j, true))
+	if err != nil {
+		return collected{}, err
+	}
+	defer c.Close()
+	if !c.SessionPresent {
+		return collected{}, fmt.Errorf("%s: the broker has forgotten the Session", c.ID)
+	}
+	var s sequence
+	return r.collect(ctx, c, n, func(_, payload []byte) verdict {
+		if len(payload) < client.Stamp {
+			return wanted
+		}
+		flow, number, _ := client.ReadStamp(payload)
+		if flow != uint32(j) {
+			return foreign
+		}
+		switch a, _ := s.arrive(number); a {
+		case duplicate:
+			return again
+		case late:
+			return disordered
+		}
+		return wanted
+	})
 }
 
 // endSessions ends the Sessions, also after a run that was cut short.

@@ -25,6 +25,8 @@ type Result struct {
 }
 
 // Delivery compares what was sent with what came, over the whole run, warm-up included; Rate alone is of the counted part.
+// Of kind Acknowledged messages come when all have been sent: expected are those that were acknowledged, and Rate is of the
+// acknowledgements.
 type Delivery struct {
 	Traffic    string  `json:"traffic"`
 	Sent       int64   `json:"sent"`      // messages published
@@ -57,7 +59,7 @@ type Latency struct {
 // Usage is what the broker's process used meanwhile, as the kernel tells.
 type Usage struct {
 	CPU           time.Duration `json:"cpu"`             // user and system
-	CPUPerMillion float64       `json:"cpu_per_million"` // seconds per million copies delivered, or per million connects
+	CPUPerMillion float64       `json:"cpu_per_million"` // seconds per million copies delivered, acknowledgements, or connects
 	Voluntary     int64         `json:"voluntary_switches"`
 	Involuntary   int64         `json:"involuntary_switches"`
 	PeakResident  int64         `json:"peak_resident"`
@@ -83,5 +85,6 @@ type Replay struct {
 	Received   int64         `json:"received"` // each counted once
 	Duplicated int64         `json:"duplicated,omitempty"`
 	Reordered  int64         `json:"reordered,omitempty"`
-	Took       time.Duration `json:"took"` // from SUBSCRIBE, or the first CONNECT, to the last
+	First      time.Duration `json:"first,omitempty"` // from SUBSCRIBE, or the first CONNECT, to the first
+	Took       time.Duration `json:"took"`            // to the last
 }

@@ -44,10 +44,16 @@ func (r *run) retained(ctx context.Context) (err error) {
 		return err
 	}
 	defer subscriber.Close()
+	return r.replaying(func() (int64, error) { return r.replay(ctx, subscriber) })
+}
+
+// replay subscribes to all Retained Messages and waits for those of the run.
+func (r *run) replay(ctx context.Context, subscriber *client.Client) (int64, error) {
+	w := r.workload
 	prefix, seen := []byte(w.Name+"/"), make([]bool, w.Count)
 	began := time.Now()
 	if _, err := subscriber.Write(subscriber.AppendSubscribe(nil, packet.QoS1, "#")); err != nil {
-		return fmt.Errorf("%s: %w", subscriber.ID, err)
+		return 0, fmt.Errorf("%s: %w", subscriber.ID, err)
 	}
 	got, err := r.collect(ctx, subscriber, w.Count, func(topic, _ []byte) verdict {
 		i, ok := retainedNumber(topic, prefix)
@@ -62,7 +68,10 @@ func (r *run) retained(ctx context.Context) (err error) {
 	})
 	r.result.Took = got.last.Sub(began)
 	r.result.Replay = &Replay{Expected: int64(w.Count), Received: got.received, Duplicated: got.repeated, Took: r.result.Took}
-	return err
+	if got.received > 0 {
+		r.result.Replay.First = got.first.Sub(began)
+	}
+	return got.received, err
 }
 
 // forget removes the Retained Messages, also after a run that was cut short.

@@ -68,6 +68,7 @@ type run struct {
 	peak       int64           // of the broker's resident memory
 	sampled    bool            // by us, since the kernel's own cannot be reset
 	enough     <-chan struct{} // ends warm-up and counted span before their time; nil: never
+	patience   time.Duration   // without a message, until what is missing is lost
 	lastDone   int64
 	lastShown  time.Time
 }
@@ -77,7 +78,10 @@ type run struct {
 //
 // It raises the process's soft limit of open files to the hard one.
 func Run(ctx context.Context, w Workload, t Target, opts ...Option) (Result, error) {
-	r := &run{workload: w.withDefaults(), target: t, report: func(Progress) {}}
+	r := &run{workload: w.withDefaults(), target: t, report: func(Progress) {}, patience: drainPatience}
+	if w.Kind == Acknowledged {
+		r.patience = ackPatience
+	}
 	for _, o := range opts {
 		o(r)
 	}
@@ -126,6 +130,8 @@ func Run(ctx context.Context, w Workload, t Target, opts ...Option) (Result, err
 		err = r.retained(ctx)
 	case Queued:
 		err = r.queued(ctx)
+	case Acknowledged:
+		err = r.acknowledged(ctx)
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // it is what the others are the consequence of
@@ -156,11 +162,16 @@ func (r *run) dial(ctx context.Context, n int, o client.Options) (*client.Client
 // each calls do for 0 to n-1, a bounded number at once, and reports it as a phase. It returns the first error, when all calls
 // have returned.
 func (r *run) each(ctx context.Context, phase string, n int, do func(ctx context.Context, i int) error) error {
+	return r.together(ctx, phase, dialers, n, do)
+}
+
+// together is each with up to so many at once.
+func (r *run) together(ctx context.Context, phase string, most, n int, do func(ctx context.Context, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	next, done := make(chan int), make(chan struct{}, dialers)
+	next, done := make(chan int), make(chan struct{}, most)
 	var work sync.WaitGroup
-	for range min(n, dialers) {
+	for range min(n, most) {
 		work.Go(func() {
 			for i := range next {
 				if err := do(ctx, i); err != nil {

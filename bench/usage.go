@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/troupemq/troupe/bench/internal/process"
@@ -33,6 +34,19 @@ func (r *run) account(before process.Usage, count int64) error {
 		r.result.Usage.CPUPerMillion = u.CPU.Seconds() / float64(count) * 1e6
 	}
 	return nil
+}
+
+// replaying notes what the broker uses while messages come that it has kept; fetch tells how many.
+func (r *run) replaying(fetch func() (int64, error)) error {
+	r.resetPeak()
+	before, err := r.used()
+	if err != nil {
+		return err
+	}
+	received, err := fetch()
+	err = errors.Join(err, r.account(before, received))
+	r.notePeak()
+	return err
 }
 
 // resetPeak begins to look for the most memory that the broker has.

@@ -60,21 +60,23 @@ func (w Workload) Validate() error {
 		p.unless(value == 0, key, "has no meaning for kind %s", w.Kind)
 	}
 	switch w.Kind {
-	case Messages, Connects, Idle, Retained, Queued:
-		needs("connections", w.Connections, Connects, Idle, Queued)
+	case Messages, Connects, Idle, Retained, Queued, Acknowledged:
+		needs("connections", w.Connections, Connects, Idle, Queued, Acknowledged)
+		needs("window", w.Window, Acknowledged)
+		p.unless(w.Window <= 65535, "window", "%d; Packet Identifiers allow 65535", w.Window)
 		needs("count", w.Count, Retained, Queued)
 		p.unless(w.Subscriptions == 0 || w.Kind == Idle, "subscriptions", "have no meaning for kind %s", w.Kind)
 		p.unless(w.Subscriptions >= 0 && w.Subscriptions <= w.Connections || w.Kind != Idle,
 			"subscriptions", "%d; at most one for each of %d connections", w.Subscriptions, w.Connections)
-		p.unless(w.Payload == 0 || w.Kind == Retained || w.Kind == Queued, "payload", "has no meaning for kind %s", w.Kind)
+		p.unless(w.Payload == 0 || w.Kind == Retained || w.Kind == Queued || w.Kind == Acknowledged, "payload", "has no meaning for kind %s", w.Kind)
 		p.unless(w.Payload >= 0 && w.Payload <= payloadLimit, "payload", "%d; 0 to %d bytes", w.Payload, payloadLimit)
-		timed := w.Kind == Messages || w.Kind == Connects
+		timed := w.Kind == Messages || w.Kind == Connects || w.Kind == Acknowledged
 		p.unless(!timed || w.Duration > 0, "duration", "%s; kind %s needs one above 0", w.Duration, w.Kind)
 		p.unless(timed || w.Duration == 0 && w.WarmUp == 0, "duration and warm_up", "have no meaning for kind %s", w.Kind)
 		p.unless(w.WarmUp >= 0, "warm_up", "%s is below 0", w.WarmUp)
 		p.unless(w.Duration <= 24*time.Hour && w.WarmUp <= 24*time.Hour, "duration and warm_up", "are at most 24h")
 	default:
-		p.unless(false, "kind", "%q is none of messages, connects, idle, retained, queued", w.Kind)
+		p.unless(false, "kind", "%q is none of messages, connects, idle, retained, queued, acknowledged", w.Kind)
 	}
 	p.unless((len(w.Traffic) > 0) == (w.Kind == Messages), "traffic", "is for kind messages, which needs at least one")
 	names := make(map[string]bool)

@@ -20,6 +20,9 @@ const (
 	Retained Kind = "retained"
 	// Queued are messages for Sessions whose Clients are away: what each occupies.
 	Queued Kind = "queued"
+	// Acknowledged are messages of QoS 1 for Sessions whose Clients are away, published as fast as the broker acknowledges them:
+	// what its promise costs to keep them.
+	Acknowledged Kind = "acknowledged"
 )
 
 // Loop is how publishers are paced.
@@ -38,7 +41,8 @@ type Workload struct {
 	Title string `yaml:"title" json:"title"` // one line for reports
 	Kind  Kind   `yaml:"kind" json:"kind"`
 
-	// Connections and Subscriptions (each with one Topic Filter) of Idle; Connections at once of Connects.
+	// Connections and Subscriptions (each with one Topic Filter) of Idle; Connections at once of Connects; publishers of
+	// Acknowledged, each with a Session of its own to publish to.
 	Connections   int `yaml:"connections,omitempty" json:"connections,omitempty"`
 	Subscriptions int `yaml:"subscriptions,omitempty" json:"subscriptions,omitempty"`
 
@@ -48,10 +52,12 @@ type Workload struct {
 
 	// Count is the number of Retained Messages, or of messages queued for each of Connections Sessions.
 	Count int `yaml:"count,omitempty" json:"count,omitempty"`
-	// Payload is the number of bytes of each of those.
+	// Payload is the number of bytes of each of those, and of those of Acknowledged.
 	Payload int `yaml:"payload,omitempty" json:"payload,omitempty"`
+	// Window is how many messages each publisher of Acknowledged has on the way.
+	Window int `yaml:"window,omitempty" json:"window,omitempty"`
 
-	// WarmUp runs before anything is counted; Duration is what is counted. Connects and Messages.
+	// WarmUp runs before anything is counted; Duration is what is counted. Connects, Messages and Acknowledged.
 	WarmUp   time.Duration `yaml:"warm_up,omitempty" json:"warm_up,omitempty"`
 	Duration time.Duration `yaml:"duration,omitempty" json:"duration,omitempty"`
 }

@@ -60,10 +60,6 @@ func TestMeasure(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, m, w.worst, "the worst is kept")
 	require.NotEmpty(t, fmt.Sprint(m))
-
-	none, err := usage(filepath.Join(dir, "nowhere"))
-	require.NoError(t, err)
-	require.Zero(t, none)
 }
 
 func TestFlags(t *testing.T) {

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"time"
+
+	"github.com/troupemq/troupe/bench/internal/disk"
 )
 
 // measurement is the directory at one moment, in bytes.
@@ -24,11 +23,11 @@ const extra = 64
 
 // measure looks at the directory, and remembers when it was worst.
 func (w *world) measure() (measurement, error) {
-	disk, err := usage(w.data)
+	bytes, err := disk.Usage(w.data)
 	if err != nil {
 		return measurement{}, err
 	}
-	m := measurement{at: time.Since(w.began), disk: disk, written: w.written.Load(), waiting: max(0, w.said.Load()-w.sometimes.received.Load())}
+	m := measurement{at: time.Since(w.began), disk: bytes, written: w.written.Load(), waiting: max(0, w.said.Load()-w.sometimes.received.Load())}
 	m.live = (int64(w.topics) + m.waiting) * w.each()
 	m.limit = w.floor + w.multiple*m.live
 	if w.worst.limit == 0 || m.disk-m.limit > w.worst.disk-w.worst.limit {
@@ -39,26 +38,5 @@ func (w *world) measure() (measurement, error) {
 
 // each is what one message takes at least.
 func (w *world) each() int64 { return int64(len(w.topic(0)) + w.payload + extra) }
-
-// usage is what all files below a directory take of the device.
-func usage(dir string) (bytes int64, err error) {
-	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed in the meantime
-		}
-		if err != nil || d.IsDir() {
-			return err
-		}
-		info, err := d.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil {
-			bytes += allocated(info)
-		}
-		return err
-	})
-	return bytes, err
-}
 
 func mib(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }

@@ -42,6 +42,8 @@ type Definition struct {
 
 	// StartWithin is how long it may take until it answers CONNECT; 30 s if 0.
 	StartWithin time.Duration `yaml:"start_within,omitempty"`
+	// StopWithin is how long it may take to end after SIGTERM, until it gets SIGKILL; 15 s if 0.
+	StopWithin time.Duration `yaml:"stop_within,omitempty"`
 	// Notes are for the report: what is special about this configuration.
 	Notes string `yaml:"notes,omitempty"`
 	// Null marks the harness's own null broker, which is the ceiling and no competitor.
@@ -64,6 +66,7 @@ func Definitions() []Definition {
 			panic("peer: a definition that is shipped: " + err.Error())
 		}
 	}
+	slices.SortFunc(all, func(a, b Definition) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 
@@ -144,6 +147,9 @@ func (d Definition) Validate() error {
 	}
 	if d.StartWithin < 0 {
 		complain("start_within: is %s, and must not be negative", d.StartWithin)
+	}
+	if d.StopWithin < 0 {
+		complain("stop_within: is %s, and must not be negative", d.StopWithin)
 	}
 	return errors.Join(wrong...)
 }

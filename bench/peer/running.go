@@ -17,10 +17,11 @@ const stopWithin = 15 * time.Second
 
 // Running is a broker that was started.
 type Running struct {
-	Target bench.Target // with its PID
+	Target   bench.Target  // with its PID
+	Answered time.Duration // from its start until it answered CONNECT
 
 	name    string
-	dir     string // removed with the process
+	dir     string // removed with the process; empty: none
 	process *os.Process
 	said    *tail
 	gone    chan struct{} // closed when it has ended, and end says how
@@ -88,7 +89,7 @@ func (r *Running) watch() {
 // Died gets one error if the process ends before Stop: how it ended, with the end of what it said. It is never closed.
 func (r *Running) Died() <-chan error { return r.died }
 
-// Stop ends the process, by SIGTERM and, if it has not ended 15 s later, by SIGKILL, and removes its directory. It returns
+// Stop ends the process, by SIGTERM and, if it has not ended 15 s later (StopWithin of its Definition), by SIGKILL, and removes its directory. It returns
 // when the process is gone. The error says that it had to be killed, or that something could not be removed; a second call
 // returns the same.
 func (r *Running) Stop() error {
@@ -97,6 +98,20 @@ func (r *Running) Stop() error {
 		r.stopped = r.terminate()
 		if r.dir != "" {
 			r.stopped = errors.Join(r.stopped, os.RemoveAll(r.dir))
+		}
+	})
+	return r.stopped
+}
+
+// Kill ends the process by SIGKILL, as a crash does, and returns when it is gone. Stop does nothing after it, and it does nothing
+// after Stop.
+func (r *Running) Kill() error {
+	r.once.Do(func() {
+		close(r.stop)
+		kill(r.process)
+		<-r.gone
+		if r.dir != "" {
+			r.stopped = os.RemoveAll(r.dir)
 		}
 	})
 	return r.stopped

@@ -18,6 +18,8 @@ const (
 	startWithin = 30 * time.Second
 	// attempts to start on another port, if somebody took the free one before the broker did.
 	attempts = 3
+	// knockEvery is how often a broker is asked whether it answers; a start is measured no finer.
+	knockEvery = 5 * time.Millisecond
 )
 
 // Start runs the broker as a process of its own, in a directory of its own, on a free port of 127.0.0.1, and returns once it
@@ -26,23 +28,31 @@ const (
 //
 // The error has the end of what the broker said.
 func (p Peer) Start(ctx context.Context) (*Running, error) {
+	return p.StartIn(ctx, "")
+}
+
+// StartIn is Start in a directory of the caller's, which stays after the end of the process, so that another start goes on with
+// what the broker has kept there. Empty: a directory of the process's own.
+func (p Peer) StartIn(ctx context.Context, dir string) (*Running, error) {
 	for attempt := 1; ; attempt++ {
-		r, err := p.start(ctx)
+		r, err := p.start(ctx, dir)
 		if err == nil || attempt == attempts || ctx.Err() != nil || !strings.Contains(strings.ToLower(err.Error()), "address already in use") {
 			return r, err
 		}
 	}
 }
 
-func (p Peer) start(ctx context.Context) (_ *Running, err error) {
-	d := p.Definition
-	dir, err := os.MkdirTemp("", "troupe-peer-"+d.Name+"-")
-	if err != nil {
-		return nil, fmt.Errorf("peer: %s: %w", d.Name, err)
+func (p Peer) start(ctx context.Context, dir string) (_ *Running, err error) {
+	d, own := p.Definition, ""
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "troupe-peer-"+d.Name+"-"); err != nil {
+			return nil, fmt.Errorf("peer: %s: %w", d.Name, err)
+		}
+		own = dir
 	}
 	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(dir))
+		if err != nil && own != "" {
+			err = errors.Join(err, os.RemoveAll(own))
 		}
 	}()
 	port, err := freePort()
@@ -59,15 +69,19 @@ func (p Peer) start(ctx context.Context) (_ *Running, err error) {
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), fill.words(d.Environment)...)
+	began := time.Now()
 	r, err := launch(d.Name, cmd)
 	if err != nil {
 		return nil, fmt.Errorf("peer: %s: %s: %w", d.Name, strings.Join(words, " "), err)
+	}
+	if d.StopWithin > 0 {
+		r.patience = d.StopWithin
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	if err := r.awaitAnswer(ctx, address, d.StartWithin); err != nil {
 		return nil, errors.Join(err, r.Stop())
 	}
-	r.dir = dir
+	r.Answered, r.dir = time.Since(began), own
 	r.Target = bench.Target{Name: d.Name, Version: p.Version, URI: "mqtt://" + address, PID: cmd.Process.Pid}
 	go r.watch()
 	return r, nil
@@ -80,7 +94,7 @@ func (r *Running) awaitAnswer(ctx context.Context, address string, within time.D
 	}
 	bounded, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	again := time.NewTicker(20 * time.Millisecond)
+	again := time.NewTicker(knockEvery)
 	defer again.Stop()
 	var last error
 	for {

@@ -39,6 +39,36 @@ func TestStartsAnswersAndStops(t *testing.T) {
 	require.Empty(t, r.Died(), "it was asked to end")
 }
 
+// What is kept in a directory of the caller's outlives a crash, and the next process is given it.
+func TestStartsAgainWhereItWasKilled(t *testing.T) {
+	dir := t.TempDir()
+	p := fake("willing")
+	p.Definition.Command = append(p.Definition.Command, "{dir}")
+	first, err := p.StartIn(t.Context(), dir)
+	require.NoError(t, err)
+	require.Positive(t, first.Answered)
+	conn := dial(t, first.Target.URI)
+	require.NoError(t, os.WriteFile(dir+"/kept", []byte("it"), 0o600))
+
+	require.NoError(t, first.Kill())
+	_, err = conn.Read(make([]byte, 1))
+	require.Error(t, err, "the process holds the connection still")
+	require.Empty(t, first.Died(), "it was meant")
+	require.NoError(t, first.Stop(), "there is nothing left to stop")
+	require.FileExists(t, dir+"/kept")
+
+	second, err := p.StartIn(t.Context(), dir)
+	require.NoError(t, err)
+	require.NotEqual(t, first.Target.PID, second.Target.PID)
+	require.NoError(t, second.Stop())
+	require.FileExists(t, dir+"/kept")
+
+	third, err := p.Start(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, third.Kill())
+	require.NoDirExists(t, third.dir, "its own goes with it")
+}
+
 func TestConfigIsWrittenForIt(t *testing.T) {
 	p := fake("willing")
 	p.Definition.Command = append(p.Definition.Command, "{config}")
@@ -101,9 +131,10 @@ func TestProgramThatCannotRun(t *testing.T) {
 }
 
 func TestStubbornIsKilled(t *testing.T) {
-	r, err := fake("stubborn").Start(t.Context())
+	p := fake("stubborn")
+	p.Definition.StopWithin = 50 * time.Millisecond
+	r, err := p.Start(t.Context())
 	require.NoError(t, err)
-	r.patience = 50 * time.Millisecond
 	conn := dial(t, r.Target.URI)
 	require.ErrorContains(t, r.Stop(), "fake did not end within 50ms of being asked to, and was killed")
 	_, err = conn.Read(make([]byte, 1))

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"slices"
+
+	"github.com/troupemq/troupe/bench"
 )
 
 // column is one of a sheet's table: a cell for each line, with the ends of its rounds if they are worth saying.
@@ -39,8 +41,11 @@ func (s sheet) comparisons() (columns []column) {
 	return columns
 }
 
-// title is a metric's, with what the memory of each is of.
+// title is a metric's, with what the memory of each is of, and what a rate is of.
 func (s sheet) title(m metric) string {
+	if m.key == "rate" && s.workload.Kind == bench.Acknowledged {
+		return "acknowledged/s"
+	}
 	if m.key != "memory" {
 		return m.title
 	}

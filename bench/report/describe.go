@@ -27,6 +27,9 @@ func Describe(w bench.Workload) string {
 	case bench.Queued:
 		parts = append(parts, fmt.Sprintf("%s of %s queued for each of %s", plural(int64(w.Count), "message", "messages"),
 			plural(int64(w.Payload), "byte", "bytes"), plural(int64(w.Connections), "session", "sessions")))
+	case bench.Acknowledged:
+		parts = append(parts, fmt.Sprintf("%s, each to a session of its own that is away, QoS 1, %s, window %s", plural(int64(w.Connections), "publisher", "publishers"),
+			plural(int64(w.Payload), "byte", "bytes"), count(float64(w.Window))))
 	default:
 		for i, t := range w.Traffic {
 			text := traffic(t)

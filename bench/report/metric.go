@@ -47,6 +47,13 @@ func metrics() []metric {
 				}
 				return r.Memory.Each, true
 			}},
+		{key: "first", title: "first", axis: "ms", scale: 1e-6, write: span, short: span,
+			value: func(r bench.Result) (float64, bool) {
+				if r.Replay == nil || r.Replay.First == 0 {
+					return 0, false
+				}
+				return float64(r.Replay.First), true
+			}},
 		{key: "replay", title: "replay", axis: "ms", scale: 1e-6, write: span, short: span,
 			value: func(r bench.Result) (float64, bool) {
 				if r.Replay == nil {
@@ -115,8 +122,10 @@ func headline(w bench.Workload) []metric {
 	switch {
 	case w.Kind == bench.Connects:
 		return []metric{metricOf("connects"), metricOf("cpu")}
-	case w.Kind == bench.Idle || w.Kind == bench.Queued:
+	case w.Kind == bench.Idle:
 		return []metric{metricOf("memory")}
+	case w.Kind == bench.Queued:
+		return []metric{metricOf("memory"), metricOf("first"), metricOf("replay")}
 	case w.Kind == bench.Retained:
 		return []metric{metricOf("memory"), metricOf("replay")}
 	case open(w):

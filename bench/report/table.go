@@ -7,6 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode/utf8"
+
+	"github.com/troupemq/troupe/bench"
 )
 
 // Table writes the report for a terminal: medians, with the least and the most of the rounds below them.
@@ -69,6 +71,9 @@ func (s sheet) table(b *strings.Builder) {
 	shown := headline(s.workload)
 	if open(s.workload) {
 		shown = append([]metric{metricOf("rate")}, shown...)
+	}
+	if s.workload.Kind == bench.Queued {
+		shown = append(shown, metricOf("peak"))
 	}
 	columns := append(s.figures(shown), s.comparisons()...)
 	width := len("Broker")

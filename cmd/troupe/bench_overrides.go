@@ -33,7 +33,7 @@ func (o *overrides) addFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.connections, "connections", 0, "this many connections, of workloads that are about connections or sessions")
 	f.IntVar(&o.count, "count", 0, "this many messages, of workloads that retain or queue them")
 	f.IntVar(&o.payload, "payload", 0, "`bytes` of a message; below 24 only the number of messages can be checked")
-	f.IntVar(&o.window, "window", 0, "messages on the way per publisher, in a closed loop")
+	f.IntVar(&o.window, "window", 0, "messages on the way per publisher, in a closed loop or of QoS 1 to be acknowledged")
 	f.Float64Var(&o.rate, "rate", 0, "messages per second of all publishers together, in an open loop")
 	f.Uint8Var(&o.qos, "qos", 0, "QoS of publishers and subscribers: 0, 1 or 2")
 	f.Uint8Var(&o.publishQoS, "publish-qos", 0, "QoS of publishers alone")
@@ -180,12 +180,18 @@ func (o *overrides) changes(flags *pflag.FlagSet) ([]change, error) {
 			return true
 		}},
 		{"payload", func(w *bench.Workload) bool {
-			if w.Count > 0 {
+			own := w.Count > 0 || w.Kind == bench.Acknowledged
+			if own {
 				w.Payload = o.payload
 			}
-			return traffic(func(t *bench.Traffic) { t.Payload = o.payload })(w) || w.Count > 0
+			return traffic(func(t *bench.Traffic) { t.Payload = o.payload })(w) || own
 		}},
-		{"window", loop(bench.Closed, func(t *bench.Traffic) { t.Window = o.window })},
+		{"window", func(w *bench.Workload) bool {
+			if w.Window > 0 {
+				w.Window = o.window
+			}
+			return loop(bench.Closed, func(t *bench.Traffic) { t.Window = o.window })(w) || w.Window > 0
+		}},
 		{"rate", loop(bench.Open, func(t *bench.Traffic) { t.Rate = o.rate })},
 		{"qos", traffic(func(t *bench.Traffic) { t.PublishQoS, t.SubscribeQoS = packet.QoS(o.qos), packet.QoS(o.qos) })},
 		{"publish-qos", traffic(func(t *bench.Traffic) { t.PublishQoS = packet.QoS(o.publishQoS) })},

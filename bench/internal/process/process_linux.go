@@ -63,6 +63,15 @@ func Resident(pid int) (int64, error) {
 	return fields["VmRSS"] << 10, nil
 }
 
+// Anonymous is that part of the resident memory, in bytes, which is not the content of files: what the process holds itself.
+func Anonymous(pid int) (int64, error) {
+	fields, err := status(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, err
+	}
+	return fields["Anonymous"] << 10, nil
+}
+
 // Peak is the highest resident memory in bytes since the process began, or since ResetPeak.
 func Peak(pid int) (int64, error) {
 	fields, err := status(fmt.Sprintf("/proc/%d/status", pid))

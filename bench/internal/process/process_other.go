@@ -15,6 +15,9 @@ func Used(int) (Usage, error) { return Usage{}, errSystem }
 // Resident is the resident memory in bytes.
 func Resident(int) (int64, error) { return 0, errSystem }
 
+// Anonymous is that part of the resident memory, in bytes, which is not the content of files.
+func Anonymous(int) (int64, error) { return 0, errSystem }
+
 // Peak is the highest resident memory in bytes since the process began, or since ResetPeak.
 func Peak(int) (int64, error) { return 0, errSystem }
 
