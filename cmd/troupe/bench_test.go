@@ -24,7 +24,7 @@ func TestBenchNotAllowed(t *testing.T) {
 		{[]string{"Z"}, `workload "Z" is not known; there are A, .*`},
 		{[]string{"A", "B", "a"}, `workload A is named twice`},
 		{[]string{"none.yaml"}, `.*none\.yaml.*`},
-		{[]string{"A", "--peer", "rabbit"}, `--peer: peer "rabbit" is not known; there are emqx, .*troupe, and --peer-file adds one`},
+		{[]string{"A", "--peer", "rabbit"}, `--peer: peer "rabbit" is not known; there are emqx, .*troupe-process, and --peer-file adds one`},
 		{[]string{"A", "--peer", "troupe,troupe"}, `--peer: troupe is named twice`},
 		{[]string{"A", "--binary", "troupe"}, `--binary: "troupe" is not name=path`},
 		{[]string{"A", "--binary", "x=y"}, `--binary: peer "x" is not known; there are .*`},
