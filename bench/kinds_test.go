@@ -124,7 +124,7 @@ func TestQueued(t *testing.T) {
 
 // What is acknowledged for Sessions that are away comes when they are back, and every run begins with nothing.
 func TestAcknowledged(t *testing.T) {
-	w := bench.Workload{Name: "w", Kind: bench.Acknowledged, Connections: 5, Payload: 100, Window: 20, WarmUp: 10 * time.Millisecond, Duration: 200 * time.Millisecond}
+	w := bench.Workload{Name: "w", Kind: bench.Acknowledged, Connections: 5, Payload: 100, Window: 20, WarmUp: 5 * time.Millisecond, Duration: 40 * time.Millisecond}
 	target := broker(t)
 	for range 2 {
 		phases := make(map[string]bool)
