@@ -243,7 +243,9 @@ func (s *Session) start() {
 	case d == nil && s.connects == 0:
 		s.env.Counters.Sessions.Add(1)
 		return
-	case d == nil && s.epoch == 0:
+	case d == nil && s.epoch == 0: // it waits for the end of the Session before, and may have ended meanwhile
+		s.core.Recover(s.env.Loop.Now(), s.begin())
+		s.apply()
 		return
 	}
 	s.purge()
