@@ -87,6 +87,9 @@ func (s *Scheduler) Crash(abruptly bool) (underWay func()) {
 	}
 	for _, w := range s.wires {
 		if w.closed {
+			if abruptly {
+				w.down = lane{}
+			}
 			continue
 		}
 		if abruptly || s.rng.IntN(2) == 0 {
