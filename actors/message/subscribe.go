@@ -94,7 +94,8 @@ type Replay struct {
 
 // Retained brings one slice of a replay. Next is nil when it was the last.
 type Retained struct {
-	Runs  []*packet.Run
-	Terms *session.Terms
-	Next  *Replay
+	Filter string // of the subscription
+	Runs   []*packet.Run
+	Terms  *session.Terms
+	Next   *Replay
 }

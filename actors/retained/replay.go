@@ -80,7 +80,7 @@ func (r *Retained) deliver(ctx actor.Context, s *slice) {
 			found.add(k, len(s.items))
 		}
 	}
-	answer := &message.Retained{Runs: found.all, Terms: s.replay.Terms}
+	answer := &message.Retained{Filter: s.replay.Filter, Runs: found.all, Terms: s.replay.Terms}
 	if !s.last {
 		answer.Next = s.replay
 	}

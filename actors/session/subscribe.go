@@ -126,8 +126,10 @@ func (s *Session) repeat(shard int) {
 // the Client has taken enough of what waits for it.
 func (s *Session) retained(m *message.Retained) {
 	now, out := s.env.Loop.Now(), s.begin()
-	for _, run := range m.Runs {
-		s.core.Deliver(run, m.Terms, now, out)
+	if s.core.Has(m.Filter) { // some may have been published after it was given up [MQTT-3.10.4-2]
+		for _, run := range m.Runs {
+			s.core.Deliver(run, m.Terms, now, out)
+		}
 	}
 	if m.Next != nil {
 		c := s.changing()

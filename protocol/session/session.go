@@ -112,6 +112,12 @@ func (s *Session) KeepAlive() uint16 { return s.keepAlive }
 // Subscriptions are those of the Client, in no order. Replay is not set.
 func (s *Session) Subscriptions() iter.Seq[Subscription] { return s.subs.all() }
 
+// Has tells whether the Client has a Subscription with a Topic Filter.
+func (s *Session) Has(filter string) bool {
+	_, ok := s.subs.find(filter)
+	return ok
+}
+
 // Backlog is what waits to be sent, in messages and bytes of their frames. What is in flight is not part of it.
 func (s *Session) Backlog() (messages int, bytes int64) {
 	messages, bytes = s.waiting()
