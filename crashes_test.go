@@ -98,7 +98,13 @@ func (w *world) furnish(config configs.Config) *storage {
 	})
 	s := &storage{
 		store: w.store, config: config, log: zap.New(w.recorder.Core()),
-		disk: w.scheduler.Write, pause: func(time.Duration) {},
+		disk: func(work func()) {
+			w.scheduler.Write(func() { // it may overtake what is being read
+				defer func(reading bool) { w.reading = reading }(w.reading)
+				w.reading = false
+				work()
+			})
+		}, pause: func(time.Duration) {},
 		async: func(read func()) {
 			w.happened.loads++
 			w.scheduler.Read(func() {
@@ -247,6 +253,7 @@ func (w *world) crash() {
 	w.audit()
 	w.judgeCounters()
 	w.doubt()
+	w.rest()
 	w.full, w.unread, w.probes, w.restarted = false, 0, nil, w.scheduler.Now()
 	w.plant()
 	w.attend()

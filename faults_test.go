@@ -88,7 +88,7 @@ func (w *world) fault() {
 	id := ids[w.rng.IntN(len(ids))]
 	w.recorder.Printf("--- fault of %s by %T", id, poison)
 	w.happened.faults++
-	w.faultStep = w.tick()
+	w.faultStep, w.failing = w.tick(), true
 	w.tree.system.Send(w.at(id), poison)
 	w.hurry(id)
 }

@@ -217,7 +217,7 @@ func (u *user) judge(l, next *attempt, present bool, now int64) judgment {
 	case !l.accepted || l.doubted:
 		return either
 	case l.bye:
-		if l.before && l.peer.Taken() && u.faultStep < l.byeStep {
+		if l.before && l.peer.Taken() && !u.failing && u.faultStep < l.byeStep {
 			return kept
 		}
 		return either
@@ -264,7 +264,7 @@ func (w *world) judgeWills(drained bool) {
 			j := either
 			switch {
 			case !l.accepted || l.doubted || drained: // the witness may have left before
-			case l.bye && l.peer.Taken() && w.faultStep < l.byeStep:
+			case l.bye && l.peer.Taken() && !w.failing && w.faultStep < l.byeStep:
 				j = kept
 			case !l.bye && l.peer.Closed() != 0:
 				j = sent

@@ -38,8 +38,9 @@ type world struct {
 	rested   int64 // when the actors last had nothing to do
 
 	verdicts  []verdict
-	faults    int // failures of actors still to come
-	faultStep int // the last one
+	faults    int  // failures of actors still to come
+	faultStep int  // up to which the last one may have had consequences
+	failing   bool // it may have more
 	spared    map[string]bool
 
 	failures []string
@@ -179,13 +180,13 @@ func (w *world) live() {
 func (w *world) world() {
 	if w.scheduler.Now()-w.rested > slack/4 {
 		w.scheduler.Settle()
-		w.rested = w.scheduler.Now()
+		w.rest()
 	}
 	for range w.rng.IntN(4) {
 		w.scheduler.Flow()
 		for range w.rng.IntN(12) {
 			if !w.scheduler.Step() {
-				w.rested = w.scheduler.Now()
+				w.rest()
 				break
 			}
 		}
@@ -205,6 +206,14 @@ func (w *world) world() {
 	}
 }
 
+// rest notes that the actors have nothing to do.
+func (w *world) rest() {
+	w.rested = w.scheduler.Now()
+	if w.failing {
+		w.failing, w.faultStep = false, w.step
+	}
+}
+
 // pass lets much time go by. What the actors have at hand they do before: a
 // broker does not stand still for seconds.
 func (w *world) pass(milliseconds int64) {
@@ -214,7 +223,7 @@ func (w *world) pass(milliseconds int64) {
 		w.scheduler.Settle()
 		milliseconds -= slack
 	}
-	w.rested = w.scheduler.Now()
+	w.rest()
 }
 
 func (w *world) all() []*user { return append([]*user{w.witness}, w.users...) }
@@ -260,6 +269,7 @@ func (w *world) settle() {
 		}
 	}
 	w.calm()
+	w.rest()
 	for _, u := range w.users {
 		if u.phase == offline && u.session != gone {
 			u.connect(false)
