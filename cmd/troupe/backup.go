@@ -14,6 +14,7 @@ import (
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/control"
 	"github.com/troupemq/troupe/persistence/backup"
+	"github.com/troupemq/troupe/persistence/badger"
 )
 
 func newBackup(stderr *os.File) *cobra.Command {
@@ -91,7 +92,7 @@ func backupToFile(ctx context.Context, dir string, config configs.Config, path s
 	if err != nil {
 		return fmt.Errorf("backup file %s: %w", path, err)
 	}
-	if err := syncDirectory(filepath.Dir(path)); err != nil {
+	if err := badger.SyncDirectory(filepath.Dir(path)); err != nil {
 		return fmt.Errorf("backup file %s: %w", path, err)
 	}
 	_, err = fmt.Fprintf(out, "%s of %s in %s\n", backupText(s), dir, path)
@@ -131,18 +132,4 @@ func backupText(s backup.Summary) string {
 		return fmt.Sprintf("backup of %s without a key", amountText(s.Size))
 	}
 	return fmt.Sprintf("backup of %s, %s (%s), SHA-256 %x...", amountText(s.Size), countText(s.Keys, "key", "keys"), partsText(s.Parts), s.Sum[:6])
-}
-
-// syncDirectory makes the names in a directory safe from a loss of power, where
-// the system can.
-func syncDirectory(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := f.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrInvalid) {
-		return err
-	}
-	return nil
 }

@@ -121,7 +121,7 @@ func swapIn(made, dir string) (kept string, err error) {
 	if err := os.Rename(made, dir); err != nil {
 		return "", fmt.Errorf("the copy in %s is complete and cannot be moved to %s: %w", made, dir, errors.Join(errors.Unwrap(err), os.Rename(kept, dir)))
 	}
-	if err := syncDirectory(filepath.Dir(dir)); err != nil {
+	if err := badger.SyncDirectory(filepath.Dir(dir)); err != nil {
 		return "", fmt.Errorf("%s: %w", filepath.Dir(dir), err)
 	}
 	return kept, nil

@@ -97,7 +97,7 @@ func standIn(dir string) (made string, place func() error, err error) {
 		if err = os.MkdirAll(parent, 0o700); err == nil {
 			made, err = os.MkdirTemp(parent, "."+filepath.Base(dir)+"-restore-*")
 		}
-		place = func() error { return errors.Join(os.Rename(made, dir), syncDirectory(parent)) }
+		place = func() error { return errors.Join(os.Rename(made, dir), badger.SyncDirectory(parent)) }
 	case err != nil:
 		return "", nil, err
 	case len(names) > 0:
@@ -139,7 +139,7 @@ func moveUp(made, dir string) (err error) {
 			return err
 		}
 	}
-	return errors.Join(os.Remove(made), syncDirectory(dir))
+	return errors.Join(os.Remove(made), badger.SyncDirectory(dir))
 }
 
 // fill restores a backup and reads it again, as the instance will.

@@ -120,9 +120,10 @@ func named(dir, suffix string) ([]string, error) {
 	return names, nil
 }
 
-// syncDirectory makes names of files that were made or removed safe. Not all
-// systems can: there the names are in a journal.
-func syncDirectory(dir string) error {
+// SyncDirectory makes the names of files that were made, renamed or removed in a
+// directory safe from a loss of power. Not all systems can: there the names are
+// in a journal, and it does nothing.
+func SyncDirectory(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return err

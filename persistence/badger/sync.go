@@ -107,7 +107,7 @@ func (l *logs) settle() error {
 		return nil
 	}
 	l.names = false
-	return syncDirectory(l.dir)
+	return SyncDirectory(l.dir)
 }
 
 // flush makes the last log safe.
