@@ -11,6 +11,7 @@ type Attachment struct {
 	AuthMethod          string // of the exchange that was accepted; empty: there was none
 	AuthData            []byte // the last Authentication Data, nil: none
 	ResponseInformation string // sent if the Client asks for it [MQTT-3.1.2-28]; empty: there is none
+	Peer                *Peer  // for the Session of a bridge; nil otherwise
 }
 
 // Attach connects the Client: CONNACK, then at once what was in flight and what waits. Of c
