@@ -10,6 +10,7 @@ type Connect struct {
 	// gets no answer.
 	Version    Version
 	CleanStart bool   // Clean Session in 3.1 and 3.1.1
+	Bridge     bool   // the Client is another broker's bridge, which 3.1 and 3.1.1 have no word for: the top bit of the level
 	KeepAlive  uint16 // seconds, 0: none
 	ClientID   []byte // empty: to be assigned
 	Will       *Will  // nil: none
@@ -38,6 +39,10 @@ const (
 	connectPassword   = 1 << 6
 	connectUsername   = 1 << 7
 )
+
+// levelBridge is set in the Protocol Level by bridges that want nothing back of
+// what they send: a convention between brokers, from before there was No Local.
+const levelBridge = 0x80
 
 // Decode reads a whole frame of any version; slices are views into it.
 //
@@ -79,16 +84,16 @@ func (p *Connect) decodeVersion(c *cursor) {
 		c.fail(&Error{UnsupportedProtocolVersion, "Protocol Name is not MQTT", "MQTT-3.1.2-1"})
 		return
 	}
-	p.Version = Version(level)
-	if is31 && p.Version == V31 || !is31 && (p.Version == V311 || p.Version == V5) {
+	p.Version = Version(level &^ levelBridge)
+	p.Bridge = level&levelBridge != 0
+	if is31 && p.Version == V31 || !is31 && (p.Version == V311 || p.Version == V5 && !p.Bridge) {
 		return
 	}
 	e := malformed("MQTT-3.1.2-2", "Protocol Name %s with level %d", name, level)
 	e.Code = UnsupportedProtocolVersion
 	c.fail(e)
-	// Bridges of some brokers set the top bit of the levels before 5.
-	p.Version = V311
-	if level&0x7f >= uint8(V5) {
+	p.Version, p.Bridge = V311, false
+	if level&^levelBridge >= uint8(V5) {
 		p.Version = V5
 	}
 }
@@ -177,7 +182,11 @@ func (p *Connect) Append(dst []byte) []byte {
 	} else {
 		dst = appendBinary(dst, []byte("MQTT"))
 	}
-	dst = appendUint16(append(dst, byte(p.Version), p.flags()), p.KeepAlive)
+	level := byte(p.Version)
+	if p.Bridge && !p.Version.hasProperties() {
+		level |= levelBridge
+	}
+	dst = appendUint16(append(dst, level, p.flags()), p.KeepAlive)
 	if p.Version.hasProperties() {
 		dst = p.appendProperties(dst)
 	}

@@ -61,6 +61,10 @@ func TestConnect(t *testing.T) {
 				Password: []byte{}, Will: &Will{Topic: []byte("w"), Payload: []byte{}}})},
 		{"Password alone", V5, frame(0x10, open5(0b0100_0010), props(), str("c"), str("p")),
 			connect(Connect{Version: V5, CleanStart: true, ClientID: []byte("c"), RequestProblemInformation: true, Password: []byte("p")})},
+		{"bridge", V31, frame(0x10, str("MQIsdp"), raw(0x83, 2), u16(60), str("c")),
+			connect(Connect{Version: V31, Bridge: true, CleanStart: true, ClientID: []byte("c"), RequestProblemInformation: true})},
+		{"bridge", V311, frame(0x10, str("MQTT"), raw(0x84, 0), u16(60), str("c")),
+			connect(Connect{Version: V311, Bridge: true, ClientID: []byte("c"), RequestProblemInformation: true})},
 		{"everything", V5, everyConnect(), connect(everyConnectDecoded())},
 	})
 }
@@ -119,9 +123,10 @@ func TestConnectVersion(t *testing.T) {
 		{"MQTT", 0, V311, "MQTT-3.1.2-2"},
 		{"MQTT", 6, V5, "MQTT-3.1.2-2"},
 		{"MQTT", 255, V5, "MQTT-3.1.2-2"},
-		{"MQTT", 0x84, V311, "MQTT-3.1.2-2"},
+		{"MQTT", 0x83, V311, "MQTT-3.1.2-2"},
+		{"MQTT", 0x85, V5, "MQTT-3.1.2-2"},
 		{"MQIsdp", 4, V311, "MQTT-3.1.2-2"},
-		{"MQIsdp", 0x83, V311, "MQTT-3.1.2-2"},
+		{"MQIsdp", 0x84, V311, "MQTT-3.1.2-2"},
 		{"MQIsdp", 5, V5, "MQTT-3.1.2-2"},
 		{"mqtt", 4, 0, "MQTT-3.1.2-1"},
 		{"", 4, 0, "MQTT-3.1.2-1"},
@@ -130,6 +135,7 @@ func TestConnectVersion(t *testing.T) {
 		var p Connect
 		requireError(t, p.Decode(frame(0x10, str(c.name), raw(c.level, 2), u16(0), props(), str("c"))), UnsupportedProtocolVersion, c.statement)
 		require.Equal(t, c.answer, p.Version, "%s %d", c.name, c.level)
+		require.False(t, p.Bridge, "%s %d", c.name, c.level)
 	}
 	var p Connect
 	requireError(t, p.Decode(frame(0x10, open5(3))), MalformedPacket, "MQTT-3.1.2-3")
