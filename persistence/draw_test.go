@@ -80,6 +80,9 @@ func drawTerms(t *rapid.T) *session.Terms {
 	if rapid.Bool().Draw(t, "by a share") {
 		terms.Shared = "$share/" + drawTopic.Draw(t, "share")
 	}
+	if rapid.Bool().Draw(t, "raised") {
+		terms.Raise = packet.QoS(rapid.IntRange(1, 2).Draw(t, "least qos"))
+	}
 	return terms
 }
 

@@ -48,9 +48,29 @@ func AppendHead(dst []byte, h *session.Head) []byte {
 		}
 		id = f.ID
 	}
-	dst = binary.AppendUvarint(dst, uint64(len(h.Received)))
+	dst = appendIDs(dst, h.Received)
+	if h.Since != 0 || h.Peer != "" || len(h.Left) > 0 {
+		dst = appendBridge(dst, h)
+	}
+	return dst
+}
+
+// appendBridge adds what only the Session of a bridge has.
+func appendBridge(dst []byte, h *session.Head) []byte {
+	dst = binary.AppendVarint(dst, h.Since)
+	dst = appendBytes(dst, h.Peer)
+	dst = binary.AppendUvarint(dst, uint64(len(h.Left)))
+	for _, l := range h.Left {
+		dst = appendBytes(dst, l.Peer)
+		dst = appendIDs(appendIDs(dst, l.Sent), l.Received)
+	}
+	return dst
+}
+
+func appendIDs(dst []byte, ids []uint16) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(ids)))
 	last := uint16(0)
-	for _, id := range h.Received {
+	for _, id := range ids {
 		dst = binary.AppendVarint(dst, int64(int16(id-last)))
 		last = id
 	}
@@ -73,18 +93,40 @@ func DecodeHead(b []byte) (*session.Head, error) {
 		h.Inflight = make([]session.Inflight, n)
 	}
 	readInflight(&in, h.Inflight)
-	if n := in.count("the Packet Identifiers received", 1); n > 0 {
-		h.Received = make([]uint16, n)
-	}
-	last := uint16(0)
-	for i := range h.Received {
-		last += readID(&in)
-		h.Received[i] = last
+	h.Received = readIDs(&in, "the Packet Identifiers received")
+	if len(in.rest) > 0 {
+		readBridge(&in, h)
 	}
 	if err := in.close(); err != nil {
 		return nil, err
 	}
 	return h, nil
+}
+
+func readBridge(in *reader, h *session.Head) {
+	h.Since = in.int("since when messages wait")
+	h.Peer = string(in.bytes("the peer"))
+	if n := in.count("the peers that were left", 3); n > 0 {
+		h.Left = make([]session.Leftover, n)
+	}
+	for i := range h.Left {
+		l := &h.Left[i]
+		l.Peer = string(in.bytes("a peer that was left"))
+		l.Sent = readIDs(in, "the Packet Identifiers sent to it")
+		l.Received = readIDs(in, "the Packet Identifiers received from it")
+	}
+}
+
+func readIDs(in *reader, field string) (ids []uint16) {
+	if n := in.count(field, 1); n > 0 {
+		ids = make([]uint16, n)
+	}
+	last := uint16(0)
+	for i := range ids {
+		last += readID(in)
+		ids[i] = last
+	}
+	return ids
 }
 
 func readInflight(in *reader, inflight []session.Inflight) {

@@ -23,12 +23,19 @@ func drawHead(t *rapid.T) *session.Head {
 	id, seq := rapid.Uint16().Draw(t, "first id"), rapid.Uint64().Draw(t, "first seq")
 	for range rapid.IntRange(0, 20).Draw(t, "in flight") {
 		f := session.Inflight{ID: id, Step: rapid.Uint8Range(1, 3).Draw(t, "step"), Seq: seq}
-		if f.Step == 3 {
+		if f.Step == 3 && rapid.Bool().Draw(t, "let go") {
 			f.Seq = 0
 		}
 		h.Inflight = append(h.Inflight, f)
 		id += rapid.OneOf(rapid.Just(uint16(1)), rapid.Uint16()).Draw(t, "id")
 		seq += rapid.OneOf(rapid.Just(uint64(1)), rapid.Uint64()).Draw(t, "seq")
+	}
+	if rapid.Bool().Draw(t, "of a bridge") {
+		h.Since, h.Peer = drawTime.Draw(t, "since"), drawText.Draw(t, "peer")
+		ids := rapid.OneOf(rapid.Just([]uint16(nil)), rapid.SliceOfN(rapid.Uint16(), 1, 20))
+		for range rapid.IntRange(0, 3).Draw(t, "left") {
+			h.Left = append(h.Left, session.Leftover{Peer: drawText.Draw(t, "a peer"), Sent: ids.Draw(t, "sent"), Received: ids.Draw(t, "received from it")})
+		}
 	}
 	return h
 }

@@ -19,7 +19,7 @@ func SubscriptionKey(sid uint64, filter string) []byte {
 // AppendSubscription adds the value of a [SubscriptionKey] to dst.
 func AppendSubscription(dst []byte, s *session.Subscription) []byte {
 	o := &s.Options
-	dst = append(dst, format, byte(o.QoS)&0b11|bit(o.NoLocal, 2)|bit(o.RetainAsPublished, 3)|o.RetainHandling&0b11<<4)
+	dst = append(dst, format, byte(o.QoS)&0b11|bit(o.NoLocal, 2)|bit(o.RetainAsPublished, 3)|o.RetainHandling&0b11<<4|byte(s.Raise)&0b11<<6)
 	if s.ID != 0 {
 		dst = binary.AppendUvarint(dst, uint64(s.ID))
 	}
@@ -31,7 +31,7 @@ func AppendSubscription(dst []byte, s *session.Subscription) []byte {
 func DecodeSubscription(filter string, b []byte) (session.Subscription, error) {
 	in := open("a subscription", b)
 	o := in.byte("its options")
-	if o&0b11 == 0b11 || o&0b1100_0000 != 0 {
+	if o&0b11 == 0b11 || o>>6 == 0b11 {
 		in.fail("has the unknown options %#b", o)
 	}
 	s := session.Subscription{
@@ -40,6 +40,7 @@ func DecodeSubscription(filter string, b []byte) (session.Subscription, error) {
 			QoS: packet.QoS(o & 0b11), NoLocal: o&0b100 != 0, RetainAsPublished: o&0b1000 != 0, RetainHandling: o >> 4 & 0b11,
 		},
 		Shared: strings.HasPrefix(filter, "$share/"),
+		Raise:  packet.QoS(o >> 6),
 	}
 	if len(in.rest) > 0 {
 		s.ID = in.uint32("the Subscription Identifier")

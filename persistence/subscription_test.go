@@ -21,7 +21,8 @@ func drawSubscription(t *rapid.T) session.Subscription {
 			RetainAsPublished: rapid.Bool().Draw(t, "retain as published"),
 			RetainHandling:    rapid.Uint8Range(0, 2).Draw(t, "retain handling"),
 		},
-		ID: rapid.OneOf(rapid.Just(uint32(0)), rapid.Uint32()).Draw(t, "id"),
+		ID:    rapid.OneOf(rapid.Just(uint32(0)), rapid.Uint32()).Draw(t, "id"),
+		Raise: packet.QoS(rapid.IntRange(0, 2).Draw(t, "least qos")),
 	}
 	share, _, err := topic.ParseFilter(s.Filter)
 	require.NoError(t, err)

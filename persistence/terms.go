@@ -14,6 +14,7 @@ const (
 	termsRetained
 	termsIDs    // Subscription Identifiers follow
 	termsShared // the filter of a Shared Subscription follows
+	termsRaised // Raise follows
 	termsUnknown
 )
 
@@ -32,7 +33,7 @@ var plainTerms = func() (all [1 << termsIDs]session.Terms) {
 
 func appendTerms(dst []byte, t *session.Terms) []byte {
 	dst = append(dst, byte(t.QoS)&0b11|bit(t.RetainAsPublished, termsRetainAsPublished)|bit(t.Retained, termsRetained)|
-		bit(len(t.IDs) > 0, termsIDs)|bit(t.Shared != "", termsShared))
+		bit(len(t.IDs) > 0, termsIDs)|bit(t.Shared != "", termsShared)|bit(t.Raise > packet.QoS0, termsRaised))
 	if len(t.IDs) > 0 {
 		dst = binary.AppendUvarint(dst, uint64(len(t.IDs)))
 		for _, id := range t.IDs {
@@ -41,6 +42,9 @@ func appendTerms(dst []byte, t *session.Terms) []byte {
 	}
 	if t.Shared != "" {
 		dst = appendBytes(dst, t.Shared)
+	}
+	if t.Raise > packet.QoS0 {
+		dst = append(dst, byte(t.Raise))
 	}
 	return dst
 }
@@ -65,6 +69,11 @@ func readTerms(in *reader) *session.Terms {
 	if flags&(1<<termsShared) != 0 {
 		t.Shared = string(in.bytes("the filter of a Shared Subscription"))
 	}
+	if flags&(1<<termsRaised) != 0 {
+		if t.Raise = packet.QoS(in.byte("the least QoS")); t.Raise < packet.QoS1 || t.Raise > packet.QoS2 {
+			in.fail("has the unknown least QoS %d", t.Raise)
+		}
+	}
 	return t
 }
 
@@ -86,7 +95,7 @@ func (all *termsTable) place(t *session.Terms) int {
 		return i
 	}
 	for i, other := range compared {
-		if t.QoS == other.QoS && t.RetainAsPublished == other.RetainAsPublished && t.Retained == other.Retained &&
+		if t.QoS == other.QoS && t.RetainAsPublished == other.RetainAsPublished && t.Retained == other.Retained && t.Raise == other.Raise &&
 			t.Shared == other.Shared && slices.Equal(t.IDs, other.IDs) {
 			return i
 		}

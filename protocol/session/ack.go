@@ -27,6 +27,10 @@ func (s *Session) receiveAck(frame []byte, t packet.Type, out *Output) error {
 		s.receivePubrel(id, out)
 		return nil
 	}
+	if t == packet.TypePubcomp && s.rare != nil && s.rare.peers.released(id) {
+		s.headed()
+		return nil
+	}
 	f := s.out.find(id)
 	if f == nil {
 		// Nothing to answer to PUBACK and PUBCOMP; PUBREC wants PUBREL so that the Client can end.
@@ -38,9 +42,13 @@ func (s *Session) receiveAck(frame []byte, t packet.Type, out *Output) error {
 	switch {
 	case t == packet.TypePuback && f.step == puback, // [MQTT-4.3.2-3]
 		t == packet.TypePubcomp && f.step == pubcomp:
+		if code.IsError() && t == packet.TypePuback {
+			out.Counts.RefusedByPeer++
+		}
 		s.release(f)
 	case t == packet.TypePubrec && (f.step == pubrec || f.step == pubcomp):
 		if code.IsError() {
+			out.Counts.RefusedByPeer++
 			s.release(f)
 			return nil
 		}
@@ -49,12 +57,13 @@ func (s *Session) receiveAck(frame []byte, t packet.Type, out *Output) error {
 			f.flags |= flagSent
 			s.out.counted++
 		}
-		if s.ledger != nil {
-			s.ledger.done(f.seq, 1)
-			s.ledger.head = true
-		}
-		f.step, f.run, f.terms, f.seq = pubcomp, nil, nil, 0
+		s.headed()
+		f.step = pubcomp
 		f.flags &^= flagHeld
+		if !s.limits.Bridge {
+			s.ledger.done(f.seq, 1)
+			f.run, f.terms, f.seq = nil, nil, 0
+		}
 		if s.waits() {
 			s.safely(out, func() { s.ack(packet.TypePubrel, id, packet.Success, out) })
 		} else {

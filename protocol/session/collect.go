@@ -221,6 +221,10 @@ func (s *Session) headNow(routed func(*packet.Run) bool) (h *Head, whole bool) {
 	if in := s.in; in != nil {
 		h.Received, whole = in.received(routed)
 	}
+	if s.limits.Bridge {
+		h.Since = s.Oldest()
+		h.Peer, h.Left = s.unusual().peers.now(s.in, routed)
+	}
 	return h, whole
 }
 
@@ -234,7 +238,7 @@ func (in *inbound) received(routed func(*packet.Run) bool) (ids []uint16, whole 
 	})
 	for _, r := range in.routing[in.first:] {
 		switch {
-		case r.run.QoS != packet.QoS2:
+		case r.run.QoS != packet.QoS2 || r.peer != "":
 		case !r.done && !routed(r.run):
 			whole = false
 		case !r.code.IsError():

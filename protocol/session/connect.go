@@ -26,6 +26,7 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 	s.known = true
 	s.state = attached
 	s.version = c.Version
+	s.bridge, s.guarded = c.Bridge, a.Peer != nil || announced(c)
 	s.congested = false
 	s.problems = c.RequestProblemInformation
 	s.setWill(c.Will) // that of the connection before is cancelled [MQTT-3.1.3-9]
@@ -49,6 +50,9 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 	}
 	if !s.connack(c, a, present, out) {
 		return
+	}
+	if a.Peer != nil {
+		s.meet(a.Peer, out)
 	}
 	if s.out != nil {
 		s.out.reconnect()

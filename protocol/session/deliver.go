@@ -10,7 +10,13 @@ type Terms struct {
 	IDs               []uint32 // Subscription Identifiers of all Subscriptions that match [MQTT-3.3.4-3]
 	Shared            string   // `$share/name/filter` when the message came by a Shared Subscription
 	Retained          bool     // a Retained Message that a new Subscription asked for
+
+	// Raise is the least QoS that the message is sent with, and so what it is kept as, though it was published with a lower one: for bridges.
+	Raise packet.QoS
 }
+
+// qos is what r is sent with.
+func (t *Terms) qos(r *packet.Run) packet.QoS { return max(min(r.QoS, t.QoS), t.Raise) }
 
 // retain is the RETAIN flag to send [MQTT-3.3.1-8] [MQTT-3.3.1-12] [MQTT-3.3.1-13].
 func (t *Terms) retain(r *packet.Run) bool { return t.Retained || t.RetainAsPublished && r.Retain }
@@ -21,7 +27,7 @@ func (s *Session) Deliver(r *packet.Run, t *Terms, now int64, out *Output) {
 	if s.rare != nil && s.rare.replay.supersedes(r, t) {
 		return
 	}
-	qos := min(r.QoS, t.QoS)
+	qos := t.qos(r)
 	switch {
 	case expired(r, now, now):
 		out.Counts.DroppedExpired += uint64(r.Count)
@@ -227,7 +233,7 @@ func (s *Session) drain(now int64, out *Output) {
 		case s.lapsed(e, now):
 			s.dropLapsed(q, e, now, out)
 		default:
-			n, qos := int(e.left), min(e.run.QoS, e.terms.QoS)
+			n, qos := int(e.left), e.terms.qos(e.run)
 			if qos > packet.QoS0 {
 				n = min(n, s.room())
 			}

@@ -61,7 +61,7 @@ func (s *Session) Next() int64 {
 	if l := s.ledger; l != nil && s.state == away && l.lapse != 0 && !l.loading && s.queue.front() == nil && l.from < l.stored() {
 		sooner(l.lapse)
 	}
-	if s.queue != nil && s.queue.strained {
+	if s.queue != nil && s.strained && s.limits.Queue.Overflow != Slow {
 		sooner(s.queue.taken + s.limits.Queue.Patience)
 	}
 	return next

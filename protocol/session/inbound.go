@@ -23,7 +23,8 @@ type routing struct {
 	run   *packet.Run
 	code  packet.ReasonCode
 	done  bool
-	stale bool // of an earlier connection
+	stale bool   // of an earlier connection
+	peer  string // that it came from, if that is not the Peer any more
 }
 
 func (in *inbound) empty() bool { return in.first == len(in.routing) && in.ids.used == 0 }
@@ -108,6 +109,13 @@ func (s *Session) answerQoS1(e routing, out *Output) {
 }
 
 func (s *Session) answerQoS2(e routing, out *Output) {
+	if e.peer != "" {
+		if !e.code.IsError() {
+			s.seldom().peers.received(e.peer, e.run)
+			s.headed()
+		}
+		return
+	}
 	eachID(e.run, func(id uint16) {
 		known := s.in.ids.find(id)
 		if known == nil {
@@ -147,8 +155,11 @@ func (s *Session) GiveUp(r *packet.Run) {
 	}
 	for i := in.first; i < len(in.routing); i++ {
 		if e := &in.routing[i]; e.run == r && !e.done {
+			gone := *e
 			in.routing = slices.Delete(in.routing, i, i+1)
-			s.unreceive(r)
+			if gone.peer == "" {
+				s.unreceive(r)
+			}
 			return
 		}
 	}

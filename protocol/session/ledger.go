@@ -42,6 +42,7 @@ type ledger struct {
 	gone     []Gone // finished, and to be removed from the store
 	messages int    // from `from` on
 	bytes    int64  // of their frames
+	since    int64  // Unix ms since when the oldest of them has waited; 0: not known
 	lapse    int64  // Unix ms at which all of the page at `from` has lapsed, or when to look; 0: it does not
 	received int    // Packet Identifiers in the last Head, if that had but a part
 

@@ -20,6 +20,12 @@ type Limits struct {
 	TopicLevels     int    // levels of a Topic Name or Topic Filter at most; 0: no bound
 	TopicBytes      int    // bytes of a Topic Name or Topic Filter at most; 0: no bound
 
+	// Instance tells this Server from others, for the User Property [ViaProperty] of what a bridge brings; empty: nothing is looked for.
+	Instance string
+	// Bridge says that the Session is that of a bridge: what the Peer has received is kept until the Peer has acknowledged that finally, since another
+	// may have to get it.
+	Bridge bool
+
 	Queue QueueLimits
 
 	pages pageLimits
@@ -59,6 +65,9 @@ const (
 	// Reject asks the host to look at Full before it routes and to answer the publisher with
 	// Quota exceeded. What arrives all the same is taken up to twice the bound, then dropped.
 	Reject
+	// Slow takes all that arrives. From the bound on, until a quarter of it is free, the host is asked to hold those up who publish (Strained),
+	// whether a Client is there or not.
+	Slow
 )
 
 func (l *Limits) pageBytes() int { return usual(l.pages.page, 128<<10) }

@@ -70,7 +70,7 @@ func (s *Session) requeue(e queued) {
 func (s *Session) balance(out *Output) {
 	if l := s.ledger; l.from == l.next {
 		out.Counts.DroppedBroken += uint64(max(0, l.messages))
-		l.messages, l.bytes, l.lapse = 0, 0, 0
+		l.messages, l.bytes, l.lapse, l.since = 0, 0, 0, 0
 	}
 }
 

@@ -81,6 +81,7 @@ type Subscription struct {
 	Options packet.SubscriptionOptions // QoS is the granted one
 	ID      uint32                     // Subscription Identifier, 0: none
 	Shared  bool
+	Raise   packet.QoS // the least QoS that messages are sent with; of a bridge alone
 
 	// Replay says that the Retained Messages that match are wanted now. It follows from
 	// Retain Handling and from whether the Subscription is new, and holds in a SubscribeRequest only.
@@ -138,6 +139,9 @@ type Counts struct {
 	DroppedTooLarge  uint64 // above the Client's Maximum Packet Size [MQTT-3.1.2-25]
 	DroppedInvalid   uint64 // a QoS 0 PUBLISH with a Topic Name that is not accepted
 	DroppedBroken    uint64 // entries that Recover found damaged
+	DroppedSwitch    uint64 // a Peer that is gone may have got them, and at most one is to
+	DroppedLoop      uint64 // a bridge brought them back
+	RefusedByPeer    uint64 // QoS 1 and 2 answered with an error Reason Code
 }
 
 // Add sums.
@@ -157,4 +161,7 @@ func (c *Counts) Add(d *Counts) {
 	c.DroppedTooLarge += d.DroppedTooLarge
 	c.DroppedInvalid += d.DroppedInvalid
 	c.DroppedBroken += d.DroppedBroken
+	c.DroppedSwitch += d.DroppedSwitch
+	c.DroppedLoop += d.DroppedLoop
+	c.RefusedByPeer += d.RefusedByPeer
 }

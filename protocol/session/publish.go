@@ -33,6 +33,11 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 		s.refuse(&p, packet.NotAuthorized, out)
 		return size
 	}
+	if s.guarded && s.looped(p.UserProperties) {
+		out.Counts.DroppedLoop++
+		s.refuse(&p, packet.Success, out)
+		return size
+	}
 	var run *packet.Run
 	if p.Dup || p.TopicAlias != 0 {
 		// DUP and the alias are between this Client and us [MQTT-3.3.1-3].
@@ -126,7 +131,9 @@ func (s *Session) receiveMaximum() int {
 // refuse answers one message in its turn without routing it.
 func (s *Session) refuse(p *packet.Publish, code packet.ReasonCode, out *Output) {
 	if p.QoS == packet.QoS0 {
-		out.Counts.DroppedInvalid++
+		if code.IsError() {
+			out.Counts.DroppedInvalid++
+		}
 		return
 	}
 	s.in.push(routing{run: packet.NewRun(p, s.version), code: code, done: true})
@@ -162,7 +169,7 @@ func (s *Session) extend(run *packet.Run, b []byte, out *Output) {
 				break
 			}
 		}
-		if run.Version == packet.V5 && !bytes.HasPrefix(rest, properties) && !plain(b[end:end+size]) {
+		if run.Version == packet.V5 && !bytes.HasPrefix(rest, properties) && (s.guarded || !plain(b[end:end+size])) {
 			break
 		}
 		if id != 0 {

@@ -18,7 +18,6 @@ type queue struct {
 	young    int
 	deadline int64 // Unix ms, not later than the earliest at which a message expires; 0: none does
 	taken    int64 // Unix ms when the Client last took something, or the first began to wait
-	strained bool  // the last answer of Strained
 }
 
 // queued is the last frames of a Run that wait.
@@ -197,6 +196,9 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 // bounds are what may wait: by the limits, and by what others leave.
 func (s *Session) bounds(now int64, out *Output) (messages int, bytes int64) {
 	l := &s.limits.Queue
+	if l.Overflow == Slow {
+		return math.MaxInt, math.MaxInt64 // what was on its way when Strained began is taken
+	}
 	messages, bytes = l.Messages, l.Bytes
 	if l.Overflow == Reject || s.patient(now) {
 		// The host was told by Full or Strained and may have routed what was on its way.
@@ -246,20 +248,23 @@ func (s *Session) wait(q *queue, e queued, now int64) {
 
 // Strained asks the host to slow those down who publish to this Session with QoS 1 and 2: it is connected, and so much waits for it that
 // its queue would overflow soon. It begins at half of a bound and ends at a quarter, and at once when the Client has taken nothing for the
-// Limits' Patience: who is stuck holds nobody up for longer. What is on its way meanwhile is taken up to twice the bound.
+// Limits' Patience: who is stuck holds nobody up for longer. What is on its way meanwhile is taken up to twice the bound. With Slow it begins at
+// the bound and ends at three quarters, connected or not.
 func (s *Session) Strained(now int64) bool {
-	q, l := s.queue, &s.limits.Queue
-	if q == nil {
-		return false
-	}
+	l := &s.limits.Queue
 	messages, bytes := s.waiting()
-	share := 2
-	if q.strained {
-		share = 4
+	least := func(bound int64) int64 { return bound / 2 }
+	switch {
+	case l.Overflow == Slow && s.strained:
+		least = func(bound int64) int64 { return bound - bound/4 }
+	case l.Overflow == Slow:
+		least = func(bound int64) int64 { return bound }
+	case s.strained:
+		least = func(bound int64) int64 { return bound / 4 }
 	}
-	q.strained = messages > 0 && l.Overflow != Reject && s.patient(now) &&
-		(l.Messages > 0 && messages >= l.Messages/share || l.Bytes > 0 && bytes >= l.Bytes/int64(share))
-	return q.strained
+	s.strained = messages > 0 && l.Overflow != Reject && (l.Overflow == Slow || s.patient(now)) &&
+		(l.Messages > 0 && int64(messages) >= least(int64(l.Messages)) || l.Bytes > 0 && bytes >= least(l.Bytes))
+	return s.strained
 }
 
 // patient tells whether the Client is there and takes what waits for it.

@@ -47,7 +47,10 @@ func (s *Session) restoreHead(h *Head) {
 		l.from = l.next
 	}
 	l.sent, l.ready = l.from, l.from
-	l.messages, l.bytes, l.lapse = h.Messages, h.Bytes, h.Lapse
+	l.messages, l.bytes, l.lapse, l.since = h.Messages, h.Bytes, h.Lapse, h.Since
+	if h.Peer != "" || len(h.Left) > 0 {
+		s.seldom().peers = &peers{current: h.Peer, left: slices.Clone(h.Left)}
+	}
 	s.nextID = max(1, h.NextID)
 	if len(h.Inflight) > 0 {
 		s.out = restoreWindow(h)
@@ -102,7 +105,7 @@ func (w *window) append(f flight) {
 func (s *Session) chill() {
 	l, w := s.ledger, s.out
 	for p := w.head; p != w.tail; p++ {
-		if f := w.at(p); f.step == puback || f.step == pubrec {
+		if f := w.at(p); f.step == puback || f.step == pubrec || f.seq != 0 {
 			f.run, f.terms = nil, nil
 			l.cold, l.coldAt, l.coldEnd = true, 0, l.from
 		}

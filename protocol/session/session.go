@@ -45,6 +45,9 @@ type Session struct {
 	known     bool // a Client was attached before
 	transient bool // the CONNECT asked for a Session Expiry Interval of 0
 	problems  bool // the Client wants Reason Strings on every packet that can have one
+	strained  bool // the last answer of Strained
+	bridge    bool // the Client is a bridge of a version before 5.0
+	guarded   bool // the Client is a bridge: what it brings may have been here
 }
 
 // rare is what few Clients use.
@@ -54,6 +57,7 @@ type rare struct {
 	auth    *authentication
 	aliases *aliases
 	replay  *replay
+	peers   *peers
 }
 
 // seldom gives the place of what few Clients use, to be written to. Whoever takes away what was there calls tidy.

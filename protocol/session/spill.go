@@ -8,6 +8,9 @@ func (s *Session) stash(e queued) {
 	if s.state != attached {
 		e.run = e.run.Owned()
 	}
+	if l.messages == 0 {
+		l.since = e.at
+	}
 	l.note(e.run, e.terms, e.offset, e.end, e.left, e.at)
 	l.messages += int(e.left)
 	l.bytes += int64(e.end - e.offset)
@@ -29,7 +32,7 @@ func (s *Session) spill() {
 		if l.lapse != lapse {
 			l.lapse, l.head = lapse, true
 		}
-		l.from = e.seq
+		l.from, l.since = e.seq, e.at
 		l.messages += q.messages
 		l.bytes += q.bytes
 		l.pages = slices.DeleteFunc(l.pages, func(p page) bool { return p.first >= l.from })
@@ -98,7 +101,7 @@ func (l *ledger) pass(from uint64, messages int, bytes int64) {
 	l.from = from
 	l.messages -= messages
 	l.bytes -= bytes
-	l.lapse = 1 // nobody knows, so look
+	l.lapse, l.since = 1, 0 // nobody knows, so look
 }
 
 // expire drops what lapsed at the front, for a Client that is away, and asks for the next page if it may have lapsed too.
@@ -122,7 +125,7 @@ func (s *Session) expire(now int64, out *Output) {
 func (s *Session) overfull() bool {
 	q := &s.limits.Queue
 	messages, bytes := s.waiting()
-	return q.Messages > 0 && messages >= q.Messages || q.Bytes > 0 && bytes >= q.Bytes-q.Bytes/8
+	return q.Overflow != Slow && (q.Messages > 0 && messages >= q.Messages || q.Bytes > 0 && bytes >= q.Bytes-q.Bytes/8)
 }
 
 // dropLapsed takes what expired or waited too long from the front of a queue.

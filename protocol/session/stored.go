@@ -28,12 +28,17 @@ type Head struct {
 	Lapse    int64      // Unix ms from which the oldest page that waits may be dropped in whole; 0: it may not
 	Inflight []Inflight // messages to the Client, in the order they were sent
 	Received []uint16   // Packet Identifiers of the Client's QoS 2 messages that it has not released
+
+	// Of the Session of a bridge alone.
+	Since int64      // Unix ms since when the oldest of those that wait has waited; 0: not known
+	Peer  string     // whose the Packet Identifiers are
+	Left  []Leftover // what was open at others
 }
 
 // Inflight is a message in flight to the Client.
 type Inflight struct {
 	ID   uint16
-	Step uint8  // 1: waits for PUBACK, 2: for PUBREC, 3: for PUBCOMP, and Seq is 0
+	Step uint8  // 1: waits for PUBACK, 2: for PUBREC, 3: for PUBCOMP, and Seq is 0 but for the Session of a bridge
 	Seq  uint64 // of its frame
 }
 

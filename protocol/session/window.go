@@ -25,10 +25,10 @@ type window struct {
 
 // flight is a message in flight: the frame of run at offset, under the terms of this Session.
 type flight struct {
-	run    *packet.Run // nil once PUBREC came: the message is the Client's then
+	run    *packet.Run // nil once PUBREC came, but for the Session of a bridge: the message is the Client's then
 	terms  *Terms
 	at     int64  // Unix ms when the Session got it
-	seq    uint64 // in the ledger; 0: the Session is not durable, or PUBREC came
+	seq    uint64 // in the ledger; 0: the Session is not durable, or run is nil for PUBREC came
 	offset uint32
 	step   step
 	flags  uint8
