@@ -14,6 +14,9 @@
 //	var m topic.Matches[V] // kept and reused by the reader
 //	index.Match([]byte("sensors/7/temperature"), &m)
 //
+// [Mapping] turns names that match one Topic Filter into names at another place,
+// and [Overlap] tells whether two filters have names in common.
+//
 // Index and Tree take only what the validators accept: with anything else they
 // stay sound, but what they find is not defined. The package holds no
 // subscription options, no messages and no locks, and knows no packets.
