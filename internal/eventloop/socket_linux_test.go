@@ -1,6 +1,7 @@
 package eventloop
 
 import (
+	"net"
 	"os"
 	"runtime"
 	"testing"
@@ -33,6 +34,17 @@ func TestSocketsLeakNoDescriptor(t *testing.T) {
 	}
 	require.Equal(t, before, openFiles(t))
 	on(l, func() { require.Len(t, g.loops[0].poller.table, 1, "one slot is enough for one connection at a time") })
+}
+
+// TestDialedSocketNeedsNoGoroutine wants a TCP connection in the epoll set whoever opened it.
+func TestDialedSocketNeedsNoGoroutine(t *testing.T) {
+	g := start(t, 1)
+	accepted, dialed := tcpPair(t)
+	for _, c := range []net.Conn{accepted, dialed} {
+		e := attach(t, g, g.loops[0], c, func(*end, Events) {})
+		require.IsType(t, &socket{}, e.Stream)
+		on(g.loops[0], func() { require.NoError(t, e.Close()) })
+	}
 }
 
 // TestStaleEventIsIgnored has the kernel's report of a socket arrive after its slot went to another one.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -33,9 +35,35 @@ func tcpPair(t testing.TB) (ours, theirs net.Conn) {
 	return ours, theirs
 }
 
+// unixPair is the two ends of a connection over a Unix socket; ours has dialed.
+func unixPair(t testing.TB) (ours, theirs net.Conn) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "loop") // that of the test may be longer than a socket's name can be
+	require.NoError(t, err)
+	defer func() { _ = os.RemoveAll(dir) }()
+	listener, err := net.Listen("unix", filepath.Join(dir, "s"))
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	ours, err = net.Dial("unix", listener.Addr().String())
+	require.NoError(t, err)
+	theirs, err = listener.Accept()
+	require.NoError(t, err)
+	require.NoError(t, theirs.SetDeadline(time.Now().Add(within)))
+	return ours, theirs
+}
+
 // kinds are the connections that every test of streams is run with.
 func kinds(t *testing.T, test func(t *testing.T, pair func(testing.TB) (ours, theirs net.Conn))) {
 	t.Run("tcp", func(t *testing.T) { test(t, tcpPair) })
+	t.Run("dialed", func(t *testing.T) {
+		test(t, func(t testing.TB) (net.Conn, net.Conn) {
+			theirs, ours := tcpPair(t)
+			require.NoError(t, theirs.SetDeadline(time.Now().Add(within)))
+			require.NoError(t, ours.SetDeadline(time.Time{}))
+			return ours, theirs
+		})
+	})
+	t.Run("unix", func(t *testing.T) { test(t, unixPair) })
 	t.Run("goroutines", func(t *testing.T) {
 		test(t, func(t testing.TB) (net.Conn, net.Conn) {
 			ours, theirs := tcpPair(t)
