@@ -17,10 +17,11 @@ import (
 // actor runs yet, so that Clients, publishers and Wills find all of it there.
 func (t *tree) restore() error {
 	limits, buffers := t.broker.limits(), new(session.Buffers)
+	limits.Instance = t.identity()
 	durability := t.storage.durability()
 	for _, loop := range t.loops {
 		t.envs = append(t.envs, &session.Env{
-			Root: t.system.Root(), Loop: loop, Tables: t.tables, Clients: &t.clients, Limits: limits, Durability: durability,
+			Root: t.system.Root(), Loop: loop, Tables: t.tables, Clients: &t.clients, Limits: limits, Bridge: t.bridgeLimits, Durability: durability,
 			Total: core.Left{Messages: t.broker.config.Session.Total.MaxMessages, Bytes: int64(t.broker.config.Session.Total.MaxBytes)},
 			Auth:  t.broker.auth, AuthTimeout: t.broker.config.Limits.ConnectTimeout.Std(),
 			Counters: t.counters, Numbers: &t.numbers, Buffers: buffers, Log: t.broker.log,
@@ -62,11 +63,13 @@ func (t *tree) restoreSessions() {
 		}
 		door := t.houses[registry].NewDoor(t.numbers.Add(1), saved.ID, saved.Record.ClientID)
 		t.restored[registry] = append(t.restored[registry], message.Asleep{Door: door, At: at})
-		t.counters.Sessions.Add(1)
+		if !door.Bridge {
+			t.counters.Sessions.Add(1)
+		}
 		t.counters.MessagesQueued.Add(int64(messages))
 		t.counters.BytesQueued.Add(bytes)
 		for _, sub := range saved.Subscriptions {
-			filter := message.Filter{Name: sub.Filter, ID: sub.ID, Options: sub.Options}
+			filter := message.Filter{Name: sub.Filter, ID: sub.ID, Options: sub.Options, Raise: sub.Raise}
 			shard := t.tables.Shard(sub.Filter)
 			if edits[shard] == nil {
 				edits[shard] = t.tables.Snapshot(shard).Edit()

@@ -49,6 +49,7 @@ type storage struct {
 	ended    []uint64
 	first    uint64 // of the numbers of this boot
 	numbers  atomic.Uint64
+	identity string // of the instance, for bridges
 	window   lossWindow
 
 	disk    func(work func())                                            // has work done that writes, one piece after the other
@@ -125,6 +126,9 @@ func (s *storage) read() error {
 		return fmt.Errorf("data directory %s: %w", s.config.DataDir, err)
 	}
 	s.first = boot << bootShift
+	if s.identity, err = persistence.Identity(s.store); err != nil {
+		return fmt.Errorf("data directory %s: %w", s.config.DataDir, err)
+	}
 	if s.ended, err = persistence.EndedSessions(s.store); err != nil {
 		return fmt.Errorf("data directory %s: %w", s.config.DataDir, err)
 	}

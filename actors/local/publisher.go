@@ -74,6 +74,8 @@ func (p *Publisher) Receive(ctx actor.Context) {
 	case *message.Committed:
 		p.committed = m.Group
 		p.answer()
+	case *message.Settled:
+		p.answer()
 	case *message.Credit:
 		p.publisher.Credit(m.Receiver)
 		p.answer()
@@ -114,7 +116,7 @@ func (p *Publisher) answer() {
 	}
 	kept := p.waiting[:0]
 	for _, r := range p.waiting {
-		if r.ticket.In(p.committed) {
+		if r.ticket.In(p.committed) && !r.ticket.Owed() {
 			r.to <- r.code
 		} else {
 			kept = append(kept, r)

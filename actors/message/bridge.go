@@ -1,6 +1,7 @@
 package message
 
 import (
+	"strings"
 	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -11,6 +12,9 @@ import (
 // BridgePrefix begins the Client Identifiers of the sessions of bridges; no
 // Client gets in with such a one.
 const BridgePrefix = "$bridge/"
+
+// OfBridge tells whether a Client Identifier is that of a bridge's session.
+func OfBridge(clientID string) bool { return strings.HasPrefix(clientID, BridgePrefix) }
 
 // Establish makes the Session of a bridge, or changes the one that is there: it
 // is what the instance has of the bridge, whether a link is up or not. It goes to
@@ -28,6 +32,9 @@ type Establish struct {
 
 	// House is that of the registry, which sets it; nil if nothing is kept.
 	House *House
+	// Ended is the Session that passed this message back because it had ended
+	// before it got it; the registry makes a new one.
+	Ended *actor.PID
 }
 
 // Established tells a bridge that publishers see its subscriptions.
@@ -38,7 +45,7 @@ type Established struct{ ClientID string }
 type Retire struct {
 	ClientID string
 	Discard  bool
-	Bridge   *actor.PID // who is answered with Retired; may be nil
+	Bridge   *actor.PID // who is answered with Retired
 }
 
 // Retired tells what became of the Session of a bridge.

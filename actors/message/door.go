@@ -76,7 +76,7 @@ func (h *House) Belong(registry *actor.PID) { h.registry = registry }
 // NewDoor makes the door of a Session that is asleep.
 func (h *House) NewDoor(id, number uint64, clientID string) *Door {
 	d := &Door{Number: number, ClientID: clientID, house: h}
-	d.ID, d.Durable, d.Mailbox = id, true, d
+	d.ID, d.Durable, d.Bridge, d.Mailbox = id, true, OfBridge(clientID), d
 	return d
 }
 

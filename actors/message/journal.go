@@ -22,6 +22,7 @@ type Ticket struct {
 	holders   atomic.Int32
 	group     atomic.Uint64
 	waived    atomic.Bool
+	owed      atomic.Int32
 }
 
 // NewTicket makes a ticket with one holder: who is about to publish.
@@ -59,6 +60,21 @@ func (t *Ticket) Waive() {
 	}
 }
 
+// Owe says, before the ticket is let go, that what came with it is not to be
+// acknowledged before Settle, though it is committed: a receiver hands it on to
+// somebody who has to acknowledge it.
+func (t *Ticket) Owe() { t.owed.Add(1) }
+
+// Settle takes one Owe back. With the last the publisher is told.
+func (t *Ticket) Settle() {
+	if t.owed.Add(-1) == 0 {
+		t.root.Send(t.Publisher, &Settled{})
+	}
+}
+
+// Owed tells whether somebody owes an acknowledgement.
+func (t *Ticket) Owed() bool { return t != nil && t.owed.Load() > 0 }
+
 // Enter gives the ticket to a group. Only the journal calls it.
 func (t *Ticket) Enter(group uint64) { t.group.Store(group) }
 
@@ -74,6 +90,10 @@ func (t *Ticket) In(group uint64) bool {
 
 // Ready tells the journal that all holders of a ticket have let go.
 type Ready struct{ Ticket *Ticket }
+
+// Settled tells a publisher that nobody owes an acknowledgement any more for one
+// of its tickets.
+type Settled struct{}
 
 // Waived tells who waits for a ticket that there is nothing to wait for.
 type Waived struct{ Ticket *Ticket }

@@ -33,6 +33,11 @@ type Receiver struct {
 	// Durable says that what comes with QoS 1 and 2 is to be written before it is
 	// acknowledged. It is set before the first subscription and never changes.
 	Durable bool
+	// Bridge says that it is the Session of a bridge, and Remote that what it gets
+	// with QoS 1 and 2 is acknowledged once the upstream has acknowledged it. They
+	// are set before the first subscription; Remote may change with a reload.
+	Bridge bool
+	Remote atomic.Bool
 
 	Online atomic.Bool // has a Network Connection; shared subscriptions prefer these
 	Full   atomic.Bool // its queue is to take no more QoS 1 and 2: publishers are refused if that is the policy, otherwise slowed down
@@ -65,7 +70,8 @@ type Filter struct {
 	Name    string // as the Client wrote it, with $share/…
 	ID      uint32 // Subscription Identifier, 0: none
 	Options packet.SubscriptionOptions
-	Replay  bool // retained messages are wanted
+	Replay  bool       // retained messages are wanted
+	Raise   packet.QoS // the least QoS that messages are sent with, for bridges
 }
 
 // Subscribed tells a subscriber that a shard has done what Token named.

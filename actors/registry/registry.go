@@ -81,6 +81,10 @@ func (r *Registry) Receive(ctx actor.Context) {
 		r.start(ctx)
 	case *message.Connect:
 		r.connect(ctx, m)
+	case *message.Establish:
+		r.establish(ctx, m)
+	case *message.Retire:
+		r.retire(ctx, m)
 	case *message.Ended:
 		r.ended(ctx, m)
 	case *message.Abandoned:

@@ -28,6 +28,7 @@ type builder struct {
 type termsKey struct {
 	qos               packet.QoS
 	retainAsPublished bool
+	raise             packet.QoS
 	id                uint32
 }
 
@@ -39,6 +40,7 @@ type overlap struct {
 	terms             *session.Terms // if there is only one
 	qos               packet.QoS
 	retainAsPublished bool
+	raise             packet.QoS
 	ids               []uint32
 }
 
@@ -85,7 +87,7 @@ func (b *builder) build(t *Tables, r *route, literal, wildcard *snapshot, publis
 			if sub.Options.NoLocal && sub.Receiver.ID == publisher { // [MQTT-3.8.3-3]
 				continue
 			}
-			b.add(r, sub.Receiver, sub.Terms, termsKey{sub.Options.QoS, sub.Options.RetainAsPublished, sub.ID})
+			b.add(r, sub.Receiver, sub.Terms, termsKey{sub.Options.QoS, sub.Options.RetainAsPublished, sub.Terms.Raise, sub.ID})
 		}
 	} else {
 		b.merge(publisher)
@@ -121,7 +123,7 @@ func (b *builder) merge(publisher uint64) {
 				b.merged[id] = len(b.overlaps)
 				b.overlaps = append(b.overlaps, overlap{
 					receiver: sub.Receiver, terms: sub.Terms,
-					qos: sub.Options.QoS, retainAsPublished: sub.Options.RetainAsPublished, ids: sub.Terms.IDs,
+					qos: sub.Options.QoS, retainAsPublished: sub.Options.RetainAsPublished, raise: sub.Terms.Raise, ids: sub.Terms.IDs,
 				})
 				continue
 			}
@@ -129,6 +131,7 @@ func (b *builder) merge(publisher uint64) {
 			o.terms = nil
 			o.qos = max(o.qos, sub.Options.QoS)
 			o.retainAsPublished = o.retainAsPublished || sub.Options.RetainAsPublished
+			o.raise = max(o.raise, sub.Terms.Raise)
 			if sub.ID != 0 && !slices.Contains(o.ids, sub.ID) {
 				o.ids = append(o.ids[:len(o.ids):len(o.ids)], sub.ID)
 			}
@@ -137,15 +140,17 @@ func (b *builder) merge(publisher uint64) {
 }
 
 func (b *builder) addOverlap(t *Tables, r *route, o *overlap) {
-	key := termsKey{o.qos, o.retainAsPublished, 0}
+	key := termsKey{o.qos, o.retainAsPublished, o.raise, 0}
 	switch {
-	case len(o.ids) == 0:
+	case o.raise > packet.QoS0 && o.terms != nil:
+		b.add(r, o.receiver, o.terms, key)
+	case len(o.ids) == 0 && o.raise == packet.QoS0:
 		b.add(r, o.receiver, t.terms(o.qos, o.retainAsPublished), key)
 	case len(o.ids) == 1 && o.terms != nil:
 		key.id = o.ids[0]
 		b.add(r, o.receiver, o.terms, key)
 	default:
-		target := r.target(&session.Terms{QoS: o.qos, RetainAsPublished: o.retainAsPublished, IDs: o.ids})
+		target := r.target(&session.Terms{QoS: o.qos, RetainAsPublished: o.retainAsPublished, Raise: o.raise, IDs: o.ids})
 		target.receivers = append(target.receivers, o.receiver)
 	}
 }

@@ -332,11 +332,13 @@ func (p *Publisher) share(g *topic.Group[message.Subscription], runs []*packet.R
 
 // acknowledged tells whether any of runs comes to a receiver with QoS 1 or 2.
 func acknowledged(runs []*packet.Run, terms *session.Terms) bool {
-	return terms.QoS > packet.QoS0 && slices.ContainsFunc(runs, func(r *packet.Run) bool { return r.QoS > packet.QoS0 })
+	return terms.Raise > packet.QoS0 || terms.QoS > packet.QoS0 && slices.ContainsFunc(runs, func(r *packet.Run) bool { return r.QoS > packet.QoS0 })
 }
 
 // strained tells whether publishers with QoS 1 and 2 are to wait for a receiver.
-func (p *Publisher) strained(r *message.Receiver) bool { return !p.tables.Refusing && r.Full.Load() }
+func (p *Publisher) strained(r *message.Receiver) bool {
+	return (r.Bridge || !p.tables.Refusing) && r.Full.Load()
+}
 
 // send posts m. A receiver that is far behind, or strained by what it has to
 // acknowledge, holds this publisher up.

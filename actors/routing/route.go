@@ -56,7 +56,7 @@ func (r *route) refuses(crowded bool) bool {
 			continue
 		}
 		for _, receiver := range r.targets[i].receivers {
-			if receiver.Full.Load() || crowded && !receiver.Online.Load() {
+			if !receiver.Bridge && (receiver.Full.Load() || crowded && !receiver.Online.Load()) {
 				return true
 			}
 		}

@@ -177,11 +177,11 @@ func (t *Tables) RetainedFor(filter string) []*actor.PID {
 func (t *Tables) Subscription(receiver *message.Receiver, f *message.Filter) message.Subscription {
 	share, _, _ := topic.ParseFilter(f.Name)
 	s := message.Subscription{Receiver: receiver, ID: f.ID, Options: f.Options}
-	if share == "" && f.ID == 0 {
+	if share == "" && f.ID == 0 && f.Raise == packet.QoS0 {
 		s.Terms = t.terms(f.Options.QoS, f.Options.RetainAsPublished)
 		return s
 	}
-	s.Terms = &session.Terms{QoS: f.Options.QoS, RetainAsPublished: f.Options.RetainAsPublished}
+	s.Terms = &session.Terms{QoS: f.Options.QoS, RetainAsPublished: f.Options.RetainAsPublished, Raise: f.Raise}
 	if share != "" {
 		s.Terms.Shared = f.Name
 	}
@@ -193,10 +193,14 @@ func (t *Tables) Subscription(receiver *message.Receiver, f *message.Filter) mes
 
 // ReplayTerms are those of the retained messages that a new subscription asked for.
 func (t *Tables) ReplayTerms(f *message.Filter) *session.Terms {
-	if f.ID == 0 {
+	if f.ID == 0 && f.Raise == packet.QoS0 {
 		return t.retained[f.Options.QoS]
 	}
-	return &session.Terms{QoS: f.Options.QoS, Retained: true, IDs: []uint32{f.ID}}
+	terms := &session.Terms{QoS: f.Options.QoS, Retained: true, Raise: f.Raise}
+	if f.ID != 0 {
+		terms.IDs = []uint32{f.ID}
+	}
+	return terms
 }
 
 // terms are the shared ones of receivers without Subscription Identifiers.

@@ -46,7 +46,7 @@ func (s *Session) welcome(m *message.Connect) {
 	s.online(true)
 
 	s.core.Attach(m.Packet, m.Attachment, s.env.Loop.Now(), s.begin())
-	if entry := s.env.Log.Check(zap.InfoLevel, "client connected"); entry != nil {
+	if entry := s.env.Log.Check(zap.InfoLevel, "client connected"); entry != nil && s.bridging == nil {
 		entry.Write(
 			zap.String("client", s.core.ClientID()),
 			zap.String("address", m.Address),
@@ -84,7 +84,7 @@ func (s *Session) detach(cause error) {
 
 func (s *Session) logDisconnect(cause error) {
 	entry := s.env.Log.Check(zap.InfoLevel, "client disconnected")
-	if entry == nil {
+	if entry == nil || s.bridging != nil { // the bridge has more to say
 		return
 	}
 	reason := "connection lost"

@@ -48,15 +48,18 @@ type durable struct {
 
 // persist makes a new Session durable if its first CONNECT asks for that.
 func (s *Session) persist(m *message.Connect) {
-	d := s.env.Durability
-	if d == nil || s.epoch > 1 || s.durable != nil || !s.core.Outlives(m.Packet) {
-		return
+	if s.env.Durability != nil && s.epoch <= 1 && s.durable == nil && s.core.Outlives(m.Packet) {
+		s.lodge(m.House)
 	}
+}
+
+// lodge makes a new Session durable, with a door in a house.
+func (s *Session) lodge(house *message.House) {
+	d := s.env.Durability
 	s.core.Persist(d.Waits)
-	door := m.House.NewDoor(s.own.ID, d.Number(), s.core.ClientID())
+	door := house.NewDoor(s.own.ID, d.Number(), s.core.ClientID())
 	door.Open(s.own.Mailbox.(message.Within))
 	s.durable = &durable{door: door, number: door.Number, begun: true, taken: s.core.Taken()}
-	s.receiver = &door.Receiver // nobody has seen the other one
 	s.env.Root.Send(s.registry(), &message.Kept{Session: s.self(), Door: door})
 }
 

@@ -33,8 +33,8 @@ func (s *Session) apply() {
 	if out.Close != nil && s.closing == nil {
 		s.close(out.Close)
 	}
-	if s.env.Tables.Refusing {
-		s.receiver.Full.Store(s.core.Full())
+	if s.env.Tables.Refusing && !s.receiver().Bridge {
+		s.receiver().Full.Store(s.core.Full())
 	} else {
 		s.strain()
 	}
@@ -45,6 +45,7 @@ func (s *Session) apply() {
 	if out.Load != nil {
 		s.load(out.Load)
 	}
+	s.bridged(&out.Counts)
 	s.finish()
 	s.arm()
 }
@@ -127,7 +128,7 @@ func (s *Session) gauge(messages int, bytes int64) {
 // may be passed by a little.
 func (s *Session) share(out *core.Output) {
 	total := &s.env.Total
-	if *total == (core.Left{}) {
+	if *total == (core.Left{}) || s.receiver().Bridge {
 		return
 	}
 	var own waiting
@@ -171,6 +172,9 @@ func (s *Session) count(c *core.Counts) {
 	add(&t.DroppedTooLarge, c.DroppedTooLarge)
 	add(&t.DroppedInvalid, c.DroppedInvalid)
 	add(&t.DroppedBroken, c.DroppedBroken)
+	add(&t.DroppedSwitch, c.DroppedSwitch)
+	add(&t.DroppedLoop, c.DroppedLoop)
+	add(&t.RefusedByPeer, c.RefusedByPeer)
 	if dropped := c.DroppedQueueFull + c.DroppedCongested; dropped > 0 {
 		s.overflowed(dropped)
 	} else if s.waiting != nil && s.waiting.messages == 0 {

@@ -27,6 +27,8 @@ type Env struct {
 	// Clients finds the registry that a Session belongs to.
 	Clients *routing.Clients
 	Limits  *core.Limits
+	// Bridge gives the bounds of the Session of a bridge, by its Client Identifier.
+	Bridge func(clientID string) *core.Limits
 	// Total bounds what waits for all sessions of the instance together; 0: any
 	// number.
 	Total core.Left
@@ -44,6 +46,14 @@ type Env struct {
 	left  core.Left // of the out
 	codes []packet.ReasonCode
 	spare *message.Packets
+}
+
+// limits are the bounds of the Session of a Client.
+func (e *Env) limits(clientID string) *core.Limits {
+	if message.OfBridge(clientID) {
+		return e.Bridge(clientID)
+	}
+	return e.Limits
 }
 
 // Buffers is the instance's pool of output buffers: a session takes one when

@@ -27,12 +27,12 @@ import (
 type State struct {
 	core        core.Session
 	own         message.Receiver   // of a Session that is not durable; its Mailbox is the actor's in any case
-	receiver    *message.Receiver  // in the topic index: own, or of a door
 	publisher   *routing.Publisher // once it published; with the fan-outs that are under way
 	changes     *changes           // nil while none is under way
 	waiting     *waiting           // nil while nothing waits, or a little longer
 	uncommitted *uncommitted       // nil while all that was published is committed
 	durable     *durable           // nil unless the Session is kept in a store
+	bridging    *bridging          // nil unless it is that of a bridge
 	connects    uint32             // Connect messages seen
 	epoch       uint32             // of the Network Connection; never used twice, so that an old one is not heard
 }
@@ -57,9 +57,8 @@ type waiting struct {
 // NewState makes the state of a new Session.
 func NewState(env *Env, clientID string) *State {
 	s := new(State)
-	s.core.Init(clientID, env.Limits)
-	s.own.ID = env.Numbers.Add(1)
-	s.receiver = &s.own
+	s.core.Init(clientID, env.limits(clientID))
+	s.own.ID, s.own.Bridge = env.Numbers.Add(1), message.OfBridge(clientID)
 	return s
 }
 
@@ -98,13 +97,21 @@ func New(env *Env, state *State, mailbox message.Mailbox) *Session {
 	return &Session{State: state, env: env}
 }
 
+// receiver is what the topic index has of the Session.
+func (s *State) receiver() *message.Receiver {
+	if s.durable != nil {
+		return &s.durable.door.Receiver
+	}
+	return &s.own
+}
+
 // self is the actor.
 func (s *State) self() *actor.PID { return s.own.Mailbox.(*system.Mailbox).PID() }
 
 // publishing is what routes the Client's messages.
 func (s *Session) publishing() *routing.Publisher {
 	if s.publisher == nil {
-		p := routing.NewPublisher(s.env.Tables, s.self(), s.receiver.ID)
+		p := routing.NewPublisher(s.env.Tables, s.self(), s.receiver().ID)
 		s.publisher = &p
 	}
 	return s.publisher
@@ -198,6 +205,12 @@ func (s *Session) Receive(ctx actor.Context) {
 			s.core.Authenticated(m.result, s.begin())
 			s.apply()
 		}
+	case *message.Establish:
+		s.establish(m)
+	case *message.Retire:
+		s.retire(m)
+	case *message.Settled:
+		s.acknowledge()
 	case *message.Collect:
 		s.collect(m)
 	case *message.Committed:
@@ -227,7 +240,7 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.publisher.End()
 		if s.durable == nil || !s.durable.asleep {
 			s.forget()
-			s.env.Counters.Sessions.Add(-1)
+			s.exist(-1)
 			s.gauge(0, 0)
 		}
 	}
@@ -241,7 +254,7 @@ func (s *Session) start() {
 		s.awake()
 		return
 	case d == nil && s.connects == 0:
-		s.env.Counters.Sessions.Add(1)
+		s.exist(1)
 		return
 	case d == nil && s.epoch == 0: // it waits for the end of the Session before, and may have ended meanwhile
 		s.core.Recover(s.env.Loop.Now(), s.begin())
@@ -307,6 +320,7 @@ func (s *Session) deliver(m *message.Deliver) {
 		s.core.Deliver(run, m.Terms, now, out)
 	}
 	s.core.Under(nil)
+	s.owe(m.Ticket)
 	s.stir()
 	s.apply()
 	taken = true
@@ -384,8 +398,15 @@ func (s *Session) pace() {
 	}
 }
 
+// exist counts the Session; that of a bridge is no Client's.
+func (s *Session) exist(n int64) {
+	if !s.receiver().Bridge {
+		s.env.Counters.Sessions.Add(n)
+	}
+}
+
 func (s *Session) online(on bool) {
-	if s.receiver.Online.Swap(on) == on {
+	if s.receiver().Online.Swap(on) == on || s.receiver().Bridge {
 		return
 	}
 	if on {

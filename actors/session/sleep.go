@@ -17,7 +17,7 @@ const restAgain = 1000
 // Client was connected when the store was last written.
 func Sleeping(env *Env, saved *persistence.SavedSession) (at int64, messages int, bytes int64, stale bool) {
 	var s core.Session
-	s.Init(saved.Record.ClientID, env.Limits)
+	s.Init(saved.Record.ClientID, env.limits(saved.Record.ClientID))
 	s.Restore(saved.Record, saved.Head, slices.Values[[]core.Subscription](nil), env.Durability.Waits, env.Loop.Now())
 	messages, bytes = s.Backlog()
 	return s.Next(), messages, bytes, s.Dirty()
@@ -25,8 +25,8 @@ func Sleeping(env *Env, saved *persistence.SavedSession) (at int64, messages int
 
 // Awoken makes the state of a Session out of what the store has of it.
 func Awoken(env *Env, door *message.Door, saved *persistence.SavedSession) *State {
-	s := &State{receiver: &door.Receiver}
-	s.core.Init(door.ClientID, env.Limits)
+	s := new(State)
+	s.core.Init(door.ClientID, env.limits(door.ClientID))
 	s.core.Restore(saved.Record, saved.Head, slices.Values(saved.Subscriptions), env.Durability.Waits, env.Loop.Now())
 	s.own.ID = door.ID
 	s.durable = &durable{door: door, number: door.Number, taken: s.core.Taken()}
@@ -50,7 +50,7 @@ func (s *Session) awake() {
 func (s *Session) stir() {
 	if d := s.durable; d != nil {
 		d.restAt = 0
-		if after := s.env.Durability.RestAfter; after > 0 && s.connection == nil {
+		if after := s.env.Durability.RestAfter; after > 0 && s.connection == nil && s.bridging == nil {
 			d.restAt = s.env.Loop.Now() + after
 		}
 	}

@@ -10,13 +10,17 @@ import (
 // send. Those that were told to wait learn when it has.
 func (s *Session) strain() {
 	on := s.core.Strained(s.env.Loop.Now())
-	if s.receiver.Full.Load() == on { // nobody else sets it
+	if s.receiver().Full.Load() == on { // nobody else sets it
 		return
 	}
-	s.receiver.Full.Store(on)
+	s.receiver().Full.Store(on)
 	if on {
 		s.env.Counters.ClientsStrained.Add(1)
-		s.log().Info("client is far behind, who publishes to it is slowed down", zap.Int64("queued", s.waiting.messages),
+		text := "client is far behind, who publishes to it is slowed down"
+		if s.bridging != nil {
+			text = "bridge is at the bound of its queue, who publishes to it is slowed down"
+		}
+		s.log().Info(text, zap.Int64("queued", s.waiting.messages),
 			zap.Int64("queued_bytes", s.waiting.bytes))
 		return
 	}
@@ -30,9 +34,13 @@ func (s *Session) strain() {
 	s.waiting.publishers = nil
 }
 
+// strains tells whether Full says that who publishes is to be slowed down, and
+// not that it is refused.
+func (s *Session) strains() bool { return s.receiver().Bridge || !s.env.Tables.Refusing }
+
 // barrier answers a publisher that waits for this Session, once it has room.
 func (s *Session) barrier(m *message.Barrier) {
-	if !s.env.Tables.Refusing && s.receiver.Full.Load() && s.waiting != nil {
+	if s.strains() && s.receiver().Full.Load() && s.waiting != nil {
 		s.waiting.publishers = append(s.waiting.publishers, m)
 		return
 	}
@@ -46,7 +54,7 @@ func (s *Session) credit(m *message.Barrier) {
 // relieve ends the strain with the actor: publishers that wait for an answer
 // see it for themselves.
 func (s *Session) relieve() {
-	if !s.env.Tables.Refusing && s.receiver.Full.Swap(false) {
+	if s.strains() && s.receiver().Full.Swap(false) {
 		s.env.Counters.ClientsStrained.Add(-1)
 	}
 }

@@ -28,7 +28,7 @@ type change struct {
 func (s *Session) subscribe(r *core.SubscribeRequest) {
 	filters := make([]message.Filter, len(r.Subscriptions))
 	for i, sub := range r.Subscriptions {
-		filters[i] = message.Filter{Name: sub.Filter, ID: sub.ID, Options: sub.Options, Replay: sub.Replay}
+		filters[i] = message.Filter{Name: sub.Filter, ID: sub.ID, Options: sub.Options, Replay: sub.Replay, Raise: sub.Raise}
 		if sub.Replay {
 			c := s.changing()
 			if c.replaying == 0 {
@@ -62,7 +62,7 @@ func (s *Session) send(id uint16, remove bool, filters []message.Filter) {
 		if at < 0 {
 			all.pending = append(all.pending, change{
 				shard: shard, packet: id, epoch: s.epoch,
-				m: &message.Subscribe{Receiver: s.receiver, Subscriber: s.self(), Token: s.env.Numbers.Add(1), Remove: remove},
+				m: &message.Subscribe{Receiver: s.receiver(), Subscriber: s.self(), Token: s.env.Numbers.Add(1), Remove: remove},
 			})
 			at = len(all.pending) - 1 - first
 		}

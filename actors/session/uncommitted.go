@@ -7,6 +7,7 @@ import (
 
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/protocol/packet"
+	core "github.com/troupemq/troupe/protocol/session"
 )
 
 // uncommittedMost bounds the bytes that a Client may have published and not
@@ -16,7 +17,8 @@ const uncommittedMost = 1 << 20
 // uncommitted is what was published and is not committed, oldest first.
 type uncommitted struct {
 	list  []awaited
-	bytes int // of frames
+	bytes int    // of frames
+	group uint64 // the last that was committed
 
 	// gate is the end of the Session before this one; until it is committed those
 	// who connect wait.
@@ -37,7 +39,8 @@ func (u *uncommitted) take(group uint64) (taken []awaited) {
 		return nil
 	}
 	n := 0
-	for ; n < len(u.list) && u.list[n].ticket.In(group); n++ {
+	u.group = max(u.group, group)
+	for ; n < len(u.list) && u.list[n].ticket.In(u.group) && !u.list[n].ticket.Owed(); n++ {
 		for _, r := range u.list[n].runs {
 			u.bytes -= len(r.Frames)
 		}
@@ -88,16 +91,7 @@ func (s *Session) await(runs []*packet.Run, wills bool) bool {
 // committed acknowledges what is safe, and tells the Client what waited for that.
 func (s *Session) committed(m *message.Committed) {
 	out := s.begin()
-	for _, a := range s.uncommitted.take(m.Group) {
-		for i, r := range a.runs {
-			if r.QoS > packet.QoS0 {
-				s.core.Acknowledge(r, a.codes[i], out)
-			}
-		}
-	}
-	if u := s.uncommitted; u != nil && len(u.list) == 0 && u.gate == nil {
-		s.uncommitted = nil
-	}
+	s.answer(m.Group, out)
 	if d := s.durable; d != nil {
 		d.safe = m.Group
 		s.core.Committed(m.Group, s.env.Loop.Now(), out)
@@ -107,6 +101,27 @@ func (s *Session) committed(m *message.Committed) {
 	if u := s.uncommitted; u != nil && u.gate != nil && u.gate.In(m.Group) {
 		s.ungate()
 	}
+}
+
+// answer acknowledges what is safe with a group, as far as no upstream has to
+// acknowledge it too.
+func (s *Session) answer(group uint64, out *core.Output) {
+	for _, a := range s.uncommitted.take(group) {
+		for i, r := range a.runs {
+			if r.QoS > packet.QoS0 {
+				s.core.Acknowledge(r, a.codes[i], out)
+			}
+		}
+	}
+	if u := s.uncommitted; u != nil && len(u.list) == 0 && u.gate == nil {
+		s.uncommitted = nil
+	}
+}
+
+// acknowledge goes on with what an upstream has acknowledged by now.
+func (s *Session) acknowledge() {
+	s.answer(0, s.begin())
+	s.apply()
 }
 
 // waived lets in who waits for the end of a Session of which the store has nothing.

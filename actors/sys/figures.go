@@ -47,6 +47,9 @@ var figures = []figure{
 	{"dropped/broken", func(c *telemetry.Counters) int64 { return c.DroppedBroken.Load() }},
 	{"dropped/unread", func(c *telemetry.Counters) int64 { return c.DroppedUnread.Load() }},
 	{"dropped/retained", func(c *telemetry.Counters) int64 { return c.DroppedRetained.Load() }},
+	{"dropped/switch", func(c *telemetry.Counters) int64 { return c.DroppedSwitch.Load() }},
+	{"dropped/loop", func(c *telemetry.Counters) int64 { return c.DroppedLoop.Load() }},
+	{"refused/peer", func(c *telemetry.Counters) int64 { return c.RefusedByPeer.Load() }},
 	{"refused/quota", func(c *telemetry.Counters) int64 { return c.RefusedQuota.Load() }},
 	{"storage/groups", func(c *telemetry.Counters) int64 { return c.StoreGroups.Load() }},
 	{"storage/stalled", func(c *telemetry.Counters) int64 { return c.StoreStalled.Load() }},
@@ -67,5 +70,5 @@ var figures = []figure{
 // Client's own.
 func dropped(c *telemetry.Counters) int64 {
 	return c.DroppedCongested.Load() + c.DroppedQueueFull.Load() + c.DroppedExpired.Load() +
-		c.DroppedTooLarge.Load() + c.DroppedBroken.Load() + c.DroppedRetained.Load()
+		c.DroppedTooLarge.Load() + c.DroppedBroken.Load() + c.DroppedRetained.Load() + c.DroppedSwitch.Load()
 }

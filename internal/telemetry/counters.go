@@ -44,7 +44,10 @@ type Counters struct {
 	DroppedRetained  atomic.Int64 // retained bound reached
 	DroppedUnread    atomic.Int64 // a retained message that could not be read from the store, for one subscriber
 	DroppedOffline   atomic.Int64 // QoS 0 to a Session without connection
+	DroppedSwitch    atomic.Int64 // by a bridge: another upstream may have got it, and at most one is to
+	DroppedLoop      atomic.Int64 // brought back by a bridge
 	RefusedQuota     atomic.Int64 // publishes refused with 0x97
+	RefusedByPeer    atomic.Int64 // messages that a Client or an upstream answered with an error
 
 	// The store.
 	StoreGroups  atomic.Int64 // groups of changes that were committed
