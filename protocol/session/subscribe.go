@@ -46,6 +46,10 @@ func (s *Session) receiveSubscribe(frame []byte, out *Output) error {
 			continue
 		}
 		made.Shared = share != ""
+		if s.bridge { // it has no word for this, and would send round what it gets
+			made.Options.NoLocal = !made.Shared // [MQTT-3.8.3-4]
+			made.Options.RetainAsPublished = true
+		}
 		made.Options.QoS = min(made.Options.QoS, s.limits.MaxQoS) // [MQTT-3.2.2-9]
 		owed.codes[i] = packet.ReasonCode(made.Options.QoS)
 		s.changes++

@@ -182,6 +182,7 @@ func (w *words) connect(l *link) []byte {
 	}
 	l.version = c.Version
 	c.CleanStart = !w.has("resume")
+	c.Bridge = w.has("bridge")
 	if id := w.text("id"); id != nil {
 		c.ClientID = id
 	}
