@@ -114,51 +114,11 @@ type Backoff struct {
 	Maximum Duration `koanf:"maximum"`
 }
 
-// Forward is one rule of what is handed on.
-type Forward struct {
-	// Local is the Topic Filter of what is handed on.
-	Local string `koanf:"local"`
-	// Remote is the topic at the upstream: what the wildcards of `local` matched takes the place of those here, in their order. Empty: as it is here.
-	Remote string `koanf:"remote"`
-	// Prefix is put before the topic at the upstream.
-	Prefix string `koanf:"prefix"`
-	// Suffix is put behind the topic at the upstream.
-	Suffix string `koanf:"suffix"`
-	// QoS to send with. `keep`: as it was published; `0`, `1`, `2`: this one; `max-0`, `max-1`: at most this one.
-	QoS BridgeQoS `koanf:"qos"`
-	// Retain says whether RETAIN is set at the upstream: `keep`: as it was published; `set`, `clear`.
-	Retain BridgeRetain `koanf:"retain"`
-	// Retained says when the Retained Messages that are here already are handed on. `new`: once, when the rule is new; `always`: with each start and reload too; `never`.
-	Retained BridgeRetained `koanf:"retained"`
-	// UserProperties are added to each message, as `name=value`, separated by commas; MQTT 5 alone.
-	UserProperties string `koanf:"user_properties"`
-}
-
-// Receive is one rule of what is taken from an upstream.
-type Receive struct {
-	// Remote is the Topic Filter to subscribe to at the upstream.
-	Remote string `koanf:"remote"`
-	// Local is the topic here: what the wildcards of `remote` matched takes the place of those here, in their order. Empty: as it is at the upstream.
-	Local string `koanf:"local"`
-	// Prefix is put before the topic here.
-	Prefix string `koanf:"prefix"`
-	// Suffix is put behind the topic here.
-	Suffix string `koanf:"suffix"`
-	// QoS to subscribe with. `keep`: 2, so that each message comes as it was published; `0`, `1`, `2`; `max-0`, `max-1`: the same as `0` and `1`. A message that was published with a lower QoS comes with that.
-	QoS BridgeQoS `koanf:"qos"`
-	// Retain says whether RETAIN is set here: `keep`: as at the upstream; `set`, `clear`.
-	Retain BridgeRetain `koanf:"retain"`
-	// Retained says when the Retained Messages of the upstream are taken. `new`: when it has no Session of the bridge; `always`: with each link; `never`. Before MQTT 5: always.
-	Retained BridgeRetained `koanf:"retained"`
-	// UserProperties are added to each message, as `name=value`, separated by commas.
-	UserProperties string `koanf:"user_properties"`
-}
-
 // BridgeQueue bounds what waits for an upstream.
 type BridgeQueue struct {
 	// Memory is how much of it is in memory while a link is up, counted as encoded packets; at least 1KiB. The rest is in the data directory.
 	Memory Size `koanf:"memory"`
-	// Spool is how much may wait in all, counted as encoded packets. 0: any amount that the disk takes.
+	// Spool is how much may wait in all, counted as encoded packets. 0: any amount that the disk takes. Without a data directory all of it is in memory, and is gone with the process.
 	Spool Size `koanf:"spool"`
 	// MaxMessages that wait. 0: any number.
 	MaxMessages int `koanf:"max_messages"`
@@ -176,109 +136,4 @@ type Rate struct {
 	MessagesPerSecond int `koanf:"messages_per_second"`
 	// BytesPerSecond that are sent, counted as encoded packets. 0: any number.
 	BytesPerSecond Size `koanf:"bytes_per_second"`
-}
-
-// BridgeOrder says which upstream is used.
-type BridgeOrder string
-
-// Which upstream is used.
-const (
-	OrderPriority BridgeOrder = "priority"
-	OrderRotate   BridgeOrder = "rotate"
-	OrderRandom   BridgeOrder = "random"
-)
-
-func (BridgeOrder) allowed() []string {
-	return []string{string(OrderPriority), string(OrderRotate), string(OrderRandom)}
-}
-
-// Resend says what happens at a switch to messages whose fate is not known.
-type Resend string
-
-// What happens to messages whose fate is not known.
-const (
-	ResendAtLeastOnce Resend = "at-least-once"
-	ResendAtMostOnce  Resend = "at-most-once"
-)
-
-func (Resend) allowed() []string {
-	return []string{string(ResendAtLeastOnce), string(ResendAtMostOnce)}
-}
-
-// BridgeQoS is the QoS of what comes over a bridge.
-type BridgeQoS string
-
-// The QoS of what comes over a bridge.
-const (
-	QoSKeep  BridgeQoS = "keep"
-	QoS0     BridgeQoS = "0"
-	QoS1     BridgeQoS = "1"
-	QoS2     BridgeQoS = "2"
-	QoSMost0 BridgeQoS = "max-0"
-	QoSMost1 BridgeQoS = "max-1"
-)
-
-func (BridgeQoS) allowed() []string {
-	return []string{string(QoSKeep), string(QoS0), string(QoS1), string(QoS2), string(QoSMost0), string(QoSMost1)}
-}
-
-// BridgeRetain is what a bridge does with RETAIN.
-type BridgeRetain string
-
-// What a bridge does with RETAIN.
-const (
-	RetainKeep  BridgeRetain = "keep"
-	RetainSet   BridgeRetain = "set"
-	RetainClear BridgeRetain = "clear"
-)
-
-func (BridgeRetain) allowed() []string {
-	return []string{string(RetainKeep), string(RetainSet), string(RetainClear)}
-}
-
-// BridgeRetained says when Retained Messages that are there come over a bridge.
-type BridgeRetained string
-
-// When Retained Messages that are there come over a bridge.
-const (
-	RetainedNew    BridgeRetained = "new"
-	RetainedAlways BridgeRetained = "always"
-	RetainedNever  BridgeRetained = "never"
-)
-
-func (BridgeRetained) allowed() []string {
-	return []string{string(RetainedNew), string(RetainedAlways), string(RetainedNever)}
-}
-
-// BridgeOverflow says what gives way when the spool of a bridge is full.
-type BridgeOverflow string
-
-// What gives way when the spool of a bridge is full.
-const (
-	BridgeSlowPublisher BridgeOverflow = "slow-publisher"
-	BridgeDropOldest    BridgeOverflow = "drop-oldest"
-	BridgeDropNewest    BridgeOverflow = "drop-newest"
-)
-
-func (BridgeOverflow) allowed() []string {
-	return []string{string(BridgeSlowPublisher), string(BridgeDropOldest), string(BridgeDropNewest)}
-}
-
-// Acknowledge says when who publishes to a bridge is told that a message is safe.
-type Acknowledge string
-
-// When a message is said to be safe.
-const (
-	AcknowledgeLocal  Acknowledge = "local"
-	AcknowledgeRemote Acknowledge = "remote"
-)
-
-func (Acknowledge) allowed() []string {
-	return []string{string(AcknowledgeLocal), string(AcknowledgeRemote)}
-}
-
-// bridgeDefaults is what an entry of the bridges has before its own fields are
-// read.
-func bridgeDefaults() Bridge {
-	return Bridge{}
 }

@@ -20,6 +20,8 @@ type Config struct {
 	Session Session `koanf:"session"`
 	// Retained bounds the Retained Messages of the instance.
 	Retained Retained `koanf:"retained"`
+	// Bridges hand messages on to other brokers, and take some from them. There is none by default; a list here replaces the one before it. Examples of whole files are in configs/examples.
+	Bridges []Bridge `koanf:"bridges"`
 	// Sys sets up the `$SYS` topics.
 	Sys Sys `koanf:"sys"`
 	// Log says what is logged and how.

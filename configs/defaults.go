@@ -1,6 +1,9 @@
 package configs
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // Defaults is the Config of an empty file: one TCP listener on loopback, where
 // Clients may be anonymous, and all that is acknowledged on disk, in a directory
@@ -49,6 +52,73 @@ func Defaults() Config {
 	}
 }
 
-// listenerDefaults is what an entry of the listeners has before its own fields
-// are read.
+// NewBridge is a Bridge with the defaults of an entry of `bridges`.
+func NewBridge(name string, uris ...string) Bridge {
+	b := bridgeDefaults()
+	b.Name = name
+	for _, uri := range uris {
+		b.Upstreams = append(b.Upstreams, Upstream{URI: uri})
+	}
+	return b
+}
+
+// NewForward is a Forward with the defaults of an entry; remote may be empty.
+func NewForward(local, remote string) Forward {
+	f := forwardDefaults()
+	f.Local, f.Remote = local, remote
+	return f
+}
+
+// NewReceive is a Receive with the defaults of an entry; local may be empty.
+func NewReceive(remote, local string) Receive {
+	r := receiveDefaults()
+	r.Remote, r.Local = remote, local
+	return r
+}
+
+// entryDefaults is what an entry of a list has, by the type of the entry, before
+// its own fields are read.
+func entryDefaults(t reflect.Type) reflect.Value {
+	for _, d := range []any{listenerDefaults(), bridgeDefaults(), forwardDefaults(), receiveDefaults()} {
+		if reflect.TypeOf(d) == t {
+			return reflect.ValueOf(d)
+		}
+	}
+	return reflect.Zero(t)
+}
+
 func listenerDefaults() Listener { return Listener{Transport: TransportTCP} }
+
+func bridgeDefaults() Bridge {
+	return Bridge{
+		Order:          OrderPriority,
+		FailbackAfter:  Duration(30 * time.Second),
+		Resend:         ResendAtLeastOnce,
+		Protocol:       5,
+		KeepAlive:      Duration(10 * time.Second),
+		SessionExpiry:  Duration(168 * time.Hour),
+		ConnectTimeout: Duration(5 * time.Second),
+		Health: Health{
+			Interval:   Duration(2 * time.Second),
+			Timeout:    Duration(3 * time.Second),
+			AckTimeout: Duration(30 * time.Second),
+		},
+		Backoff:     Backoff{Initial: Duration(500 * time.Millisecond), Maximum: Duration(30 * time.Second)},
+		MaxInflight: 100,
+		Queue: BridgeQueue{
+			Memory:   4 * MiB,
+			Spool:    GiB,
+			Overflow: BridgeSlowPublisher,
+		},
+		Acknowledge: AcknowledgeLocal,
+		LoopGuard:   true,
+	}
+}
+
+func forwardDefaults() Forward {
+	return Forward{QoS: QoSKeep, Retain: RetainKeep, Retained: RetainedNew}
+}
+
+func receiveDefaults() Receive {
+	return Receive{QoS: QoSKeep, Retain: RetainKeep, Retained: RetainedNew}
+}

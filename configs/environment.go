@@ -2,7 +2,6 @@ package configs
 
 import (
 	"cmp"
-	"fmt"
 	"reflect"
 	"regexp"
 	"slices"
@@ -32,19 +31,18 @@ func serviceLink(name string) bool {
 // of os.Environ. A variable that is empty counts as not set.
 func environmentLayer(environ []string) (*layer, Problems) {
 	var values, variables []string // keys that have one of their own; names for the nearest
-	fields := make(map[string]string)
+	var fields []*entryField
 	for _, k := range keys() {
-		list, field, inList := strings.Cut(k.path, "[].")
 		switch {
-		case inList:
-			fields[strings.ToUpper(list+"."+field)] = field
-			variables = append(variables, variable(list+"[0]."+field))
-		case k.typ.Kind() != reflect.Slice:
+		case k.typ.Kind() == reflect.Slice:
+		case strings.Contains(k.path, "[]"):
+			fields = append(fields, newEntryField(k.path))
+			variables = append(variables, variable(strings.ReplaceAll(k.path, "[]", "[0]")))
+		default:
 			values = append(values, k.path)
 			variables = append(variables, variable(k.path))
 		}
 	}
-	item := regexp.MustCompile(`^TROUPE_LISTENERS_(0|[1-9][0-9]{0,3})_(.+)$`)
 
 	l := &layer{places: make(map[string]Source), text: true}
 	var problems Problems
@@ -62,10 +60,10 @@ func environmentLayer(environ []string) (*layer, Problems) {
 					return path, value
 				}
 			}
-			if m := item.FindStringSubmatch(name); m != nil {
-				if field, ok := fields["LISTENERS."+m[2]]; ok {
-					l.places[fmt.Sprintf("listeners[%s].%s", m[1], field)] = at
-					return fmt.Sprintf("listeners.%s.%s", m[1], field), value
+			for _, f := range fields {
+				if path, ok := f.of(name); ok {
+					l.places[path] = at
+					return strings.NewReplacer("[", ".", "]", "").Replace(path), value
 				}
 			}
 			text := "unknown variable; docs/configuration.md has those there are"
@@ -79,4 +77,28 @@ func environmentLayer(environ []string) (*layer, Problems) {
 	l.raw, _ = provider.Read() // reads the slice given above: cannot fail
 	slices.SortFunc(problems, func(a, b *Problem) int { return cmp.Compare(a.Source.Name, b.Source.Name) })
 	return l, problems
+}
+
+// entryField is a key of list entries, which has a variable for each entry.
+type entryField struct {
+	path string
+	name *regexp.Regexp
+}
+
+func newEntryField(path string) *entryField {
+	name := strings.ReplaceAll(variable(path), "<n>", "(0|[1-9][0-9]{0,3})")
+	return &entryField{path: path, name: regexp.MustCompile("^" + name + "$")}
+}
+
+// of is the path of the key with the numbers of entries that a variable names.
+func (f *entryField) of(name string) (path string, ok bool) {
+	found := f.name.FindStringSubmatch(name)
+	if found == nil {
+		return "", false
+	}
+	path = f.path
+	for _, number := range found[1:] {
+		path = strings.Replace(path, "[]", "["+number+"]", 1)
+	}
+	return path, true
 }

@@ -2,6 +2,7 @@ package configs
 
 import (
 	"cmp"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -94,14 +95,32 @@ func (r *reading) list(path string, t reflect.Type, raw any) ([]any, bool) {
 	list := []any{}
 	for i, item := range items {
 		at := entry(path, i)
+		if word, ok := item.(string); ok && shortKey(t) != "" {
+			item = map[string]any{shortKey(t): word}
+		}
 		m, ok := asMap(item)
 		if !ok || item == nil {
-			r.problem(at, describe(item)+" is not an entry; it holds "+names(t))
+			r.problem(at, describe(item)+" is not an entry; "+orText(t)+"it holds "+names(t))
 			m = nil // keeps the numbers of the others
 		}
-		list = append(list, r.entry(at, t, m, newEntry()))
+		list = append(list, r.entry(at, t, m, newEntry(t)))
 	}
 	return list, true
+}
+
+// shortKey is the key of an entry that may be written as that text alone.
+func shortKey(t reflect.Type) string {
+	if t == reflect.TypeFor[Upstream]() {
+		return "uri"
+	}
+	return ""
+}
+
+func orText(t reflect.Type) string {
+	if key := shortKey(t); key != "" {
+		return "it is the text of " + key + ", or "
+	}
+	return ""
 }
 
 func (r *reading) changes(path string, t reflect.Type, changes map[string]any) []any {
@@ -116,7 +135,7 @@ func (r *reading) changes(path string, t reflect.Type, changes map[string]any) [
 			before, _ := asMap(list[i])
 			list[i] = r.entry(at, t, m, before)
 		case i == len(list):
-			list = append(list, r.entry(at, t, m, newEntry()))
+			list = append(list, r.entry(at, t, m, newEntry(t)))
 		default:
 			r.problem(join(at, sortedKeys(m)[0]), "there is no such entry; the next one is "+entry(path, len(list)))
 		}
@@ -125,23 +144,46 @@ func (r *reading) changes(path string, t reflect.Type, changes map[string]any) [
 }
 
 func (r *reading) entry(path string, t reflect.Type, raw, before map[string]any) map[string]any {
-	values := make(map[string]any, t.NumField())
-	for name, v := range before {
-		values[name] = v
-	}
-	for name, v := range r.section(path, t, raw) {
-		values[name] = v
-	}
+	values := merged(before, r.section(path, t, raw))
 	if _, ok := r.sources[path]; !ok {
 		r.sources[path] = r.place(path)
 	}
 	return values
 }
 
-// newEntry is an entry of the listeners, the only list there is, before its own
-// fields are read.
-func newEntry() map[string]any {
-	return map[string]any{"transport": listenerDefaults().Transport}
+// merged lays the values of a section over those before them.
+func merged(before, over map[string]any) map[string]any {
+	values := maps.Clone(before)
+	if values == nil {
+		values = make(map[string]any, len(over))
+	}
+	for name, v := range over {
+		below, _ := values[name].(map[string]any)
+		if above, ok := v.(map[string]any); ok && below != nil {
+			v = merged(below, above)
+		}
+		values[name] = v
+	}
+	return values
+}
+
+// newEntry is an entry of a list of t before its own fields are read.
+func newEntry(t reflect.Type) map[string]any { return valuesOf(entryDefaults(t)) }
+
+// valuesOf are the values of section v that are not zero.
+func valuesOf(v reflect.Value) map[string]any {
+	values := make(map[string]any)
+	for i := range v.NumField() {
+		name, f := v.Type().Field(i).Tag.Get("koanf"), v.Field(i)
+		switch {
+		case f.IsZero():
+		case f.Kind() == reflect.Struct:
+			values[name] = valuesOf(f)
+		default:
+			values[name] = f.Interface()
+		}
+	}
+	return values
 }
 
 func number(index string) int {

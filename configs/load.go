@@ -2,7 +2,8 @@ package configs
 
 import (
 	_ "embed"
-	"fmt"
+	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/knadh/koanf/providers/confmap"
@@ -34,7 +35,7 @@ func Load(in Inputs) (Config, Sources, error) {
 	var problems Problems
 	add := func(l *layer) {
 		lists := func(path string) []any {
-			list, _ := k.Get(path).([]any)
+			list, _ := valueAt(k.Raw(), path).([]any)
 			return list
 		}
 		r := reading{layer: l, lists: lists, sources: sources}
@@ -72,12 +73,25 @@ func Load(in Inputs) (Config, Sources, error) {
 		problems = append(problems, &Problem{Text: err.Error()})
 		return Config{}, nil, problems
 	}
+	c.Bridges = orNone(c.Bridges)
+	for i := range c.Bridges {
+		b := &c.Bridges[i]
+		b.Upstreams, b.Forward, b.Receive = orNone(b.Upstreams), orNone(b.Forward), orNone(b.Receive)
+	}
 	problems = append(problems, validated(&c, sources, problems)...)
 	if err := problems.err(); err != nil {
 		return Config{}, nil, err
 	}
 	sources.fill(c)
 	return c, sources, nil
+}
+
+// orNone is nil for a list without entries, so that no two of those differ.
+func orNone[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // validated is what Validate finds, with the sources, save for values that were
@@ -127,20 +141,40 @@ func (s Sources) drop(list string) {
 
 // fill gives a source to every value that no layer has written, such as the
 // transport of a listener that does not name one.
-func (s Sources) fill(c Config) {
-	for _, k := range keys() {
-		list, field, inList := strings.Cut(k.path, "[].")
-		paths := []string{k.path}
-		if inList {
-			paths = nil
-			for i := range c.Listeners { // the only list there is
-				paths = append(paths, fmt.Sprintf("%s[%d].%s", list, i, field))
-			}
+func (s Sources) fill(c Config) { s.fillFrom(reflect.ValueOf(c), "") }
+
+func (s Sources) fillFrom(v reflect.Value, path string) {
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			s.fillFrom(v.Field(i), join(path, v.Type().Field(i).Tag.Get("koanf")))
 		}
-		for _, path := range paths {
-			if _, ok := s[path]; !ok {
-				s[path] = Source{Kind: KindDefault}
-			}
+		return
+	case reflect.Slice:
+		for i := range v.Len() {
+			s.fillFrom(v.Index(i), entry(path, i))
 		}
 	}
+	if _, ok := s[path]; !ok {
+		s[path] = Source{Kind: KindDefault}
+	}
+}
+
+// valueAt is what values hold at a path, such as bridges[0].upstreams; nil: nothing.
+func valueAt(values any, path string) any {
+	for part := range strings.FieldsFuncSeq(path, func(r rune) bool { return r == '.' || r == '[' || r == ']' }) {
+		switch v := values.(type) {
+		case map[string]any:
+			values = v[part]
+		case []any:
+			i, err := strconv.Atoi(part)
+			if err != nil || i >= len(v) {
+				return nil
+			}
+			values = v[i]
+		default:
+			return nil
+		}
+	}
+	return values
 }

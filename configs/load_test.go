@@ -3,6 +3,7 @@ package configs
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -253,12 +254,30 @@ func TestListenReplacesListeners(t *testing.T) {
 
 // Every value has a source, and nothing else has.
 func TestEveryValueHasASource(t *testing.T) {
-	_, sources, err := load(t, "c.yaml", "listeners: [{name: a, address: localhost:1}, {name: b, address: localhost:2}]", nil)
+	_, sources, err := load(t, "c.yaml", `
+listeners: [{name: a, address: localhost:1}, {name: b, address: localhost:2}]
+bridges:
+- name: b
+  upstreams: ["mqtt://x", {uri: "mqtt://y"}]
+  forward: [{local: a}]
+`, nil)
 	require.NoError(t, err)
-	want := map[string]bool{"listeners[0]": true, "listeners[1]": true}
+	entries := map[string]int{"listeners": 2, "bridges": 1, "bridges[0].upstreams": 2, "bridges[0].forward": 1}
+	want := map[string]bool{}
+	var expand func(path string)
+	expand = func(path string) {
+		list, _, ok := strings.Cut(path, "[]")
+		if !ok {
+			want[path] = true
+			return
+		}
+		for i := range entries[list] {
+			want[entry(list, i)] = true
+			expand(strings.Replace(path, "[]", "["+strconv.Itoa(i)+"]", 1))
+		}
+	}
 	for _, k := range keys() {
-		want[strings.Replace(k.path, "[]", "[0]", 1)] = true
-		want[strings.Replace(k.path, "[]", "[1]", 1)] = true
+		expand(k.path)
 	}
 	got := map[string]bool{}
 	for key := range sources {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"text/template"
@@ -43,7 +44,7 @@ func TestEveryFieldHasAKeyAndAComment(t *testing.T) {
 	seen := map[string]string{}
 	for _, k := range keys() {
 		require.NotEmpty(t, docs[k.path], "%s has no comment", k.path)
-		require.Regexp(t, `^[a-z0-9_.\[\]]+[a-z]$`, k.path)
+		require.Regexp(t, `^[a-z0-9_.\[\]]+[a-z0-9]$`, k.path)
 		v := variable(strings.ReplaceAll(k.path, "[]", "[0]"))
 		require.Empty(t, seen[v], "%s and %s have one variable", seen[v], k.path)
 		seen[v] = k.path
@@ -90,18 +91,18 @@ type referenceKey struct{ Path, Type, Default, Set, Doc string }
 
 func reference(t *testing.T) string {
 	docs := comments(t)
-	var sections []referenceSection
+	var sections []*referenceSection
 	for _, k := range keys() {
-		title := parent(k.path)
-		if title == "" && k.typ.Kind() != reflect.Slice {
-			title = "The instance"
-		} else if list, ok := strings.CutSuffix(k.path[:strings.LastIndex(k.path, ".")+1], "[]."); ok {
-			title = list
-		} else if k.typ.Kind() == reflect.Slice {
+		title := strings.TrimSuffix(parent(k.path), "[]")
+		if k.typ.Kind() == reflect.Slice {
 			title = k.path
+		} else if title == "" {
+			title = "The instance"
 		}
-		if n := len(sections); n == 0 || sections[n-1].Title != title {
-			sections = append(sections, referenceSection{Title: title, Doc: docs[title]})
+		i := slices.IndexFunc(sections, func(s *referenceSection) bool { return s.Title == title })
+		if i < 0 {
+			i = len(sections)
+			sections = append(sections, &referenceSection{Title: title, Doc: docs[title]})
 		}
 		if k.typ.Kind() == reflect.Slice {
 			continue // the section's own text says what it is
@@ -125,7 +126,7 @@ func reference(t *testing.T) string {
 			key.Set += ", `--" + anonymousFlag + "`"
 			key.Default = "`true` on loopback"
 		}
-		sections[len(sections)-1].Keys = append(sections[len(sections)-1].Keys, key)
+		sections[i].Keys = append(sections[i].Keys, key)
 	}
 	tmpl, err := template.ParseFiles(filepath.Join("testdata", "configuration.md.tmpl"))
 	require.NoError(t, err)
@@ -137,8 +138,13 @@ func reference(t *testing.T) string {
 // defaultOf is the default of a key as text; of an entry's, that of a new entry.
 func defaultOf(path string) string {
 	v := reflect.ValueOf(Defaults())
-	if field, ok := strings.CutPrefix(path, "listeners[]."); ok {
-		v, path = reflect.ValueOf(listenerDefaults()), field
+	if end := strings.LastIndex(path, "[]."); end >= 0 {
+		for _, k := range keys() {
+			if k.path == path[:end] {
+				v = entryDefaults(k.typ.Elem())
+			}
+		}
+		path = path[end+len("[]."):]
 	}
 	for name := range strings.SplitSeq(path, ".") {
 		f, _ := fieldOf(v.Type(), name)
@@ -180,6 +186,10 @@ func defaultText(t *testing.T) string {
 			fmt.Fprintf(&out, "%s%s: %s\n", indent, name, defaultOf(k.path))
 			continue
 		}
+		if name == "bridges" {
+			out.WriteString("bridges: []\n")
+			continue
+		}
 		out.WriteString(name + ":\n")
 		l := Defaults().Listeners[0]
 		for i, f := range []string{"name: " + l.Name, "address: " + l.Address, "transport: " + string(l.Transport), "# allow_anonymous: true"} {
@@ -214,17 +224,21 @@ func wrap(text, indent string) string {
 // comments are those of the fields of Config and of what it holds, by path,
 // with the key in place of the name of the field.
 func comments(t *testing.T) map[string]string {
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
+	files, err := filepath.Glob("*.go")
 	require.NoError(t, err)
 	types := map[string]*ast.StructType{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		if spec, ok := n.(*ast.TypeSpec); ok {
-			if s, ok := spec.Type.(*ast.StructType); ok {
-				types[spec.Name.Name] = s
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		require.NoError(t, err)
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.TypeSpec); ok {
+				if s, ok := spec.Type.(*ast.StructType); ok {
+					types[spec.Name.Name] = s
+				}
 			}
-		}
-		return true
-	})
+			return true
+		})
+	}
 	docs := map[string]string{}
 	var walk func(name, path string)
 	walk = func(name, path string) {

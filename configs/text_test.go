@@ -117,6 +117,7 @@ retained:
   max_messages: 0 # default
   max_bytes: 0B # default
   memory: 256MiB # default
+bridges: [] # default
 sys:
   interval: 10s # default
 log:

@@ -12,8 +12,6 @@ func later(path string) string {
 	switch path {
 	case "auth":
 		return "users, passwords and access rules are not there yet"
-	case "bridges":
-		return "bridges are not there yet"
 	default:
 		return ""
 	}
@@ -28,8 +26,9 @@ func unknown(path, name string, t reflect.Type) string {
 	}
 	var paths []string
 	for _, k := range keys() {
-		if section := parent(k.path); section != "" && !strings.HasSuffix(section, "]") && !slices.Contains(paths, section) {
-			paths = append(paths, section)
+		section := parent(k.path)
+		if at := inEntry(section, path); section != "" && !strings.HasSuffix(section, "]") && !slices.Contains(paths, at) {
+			paths = append(paths, at)
 		}
 		paths = append(paths, inEntry(k.path, path))
 	}
@@ -45,14 +44,21 @@ func unknown(path, name string, t reflect.Type) string {
 	return "unknown key; " + path + " holds " + names(t)
 }
 
-// inEntry names a key of list entries as one of the entry that path is in.
+// inEntry names a key of list entries as one of the entries that path is in.
 func inEntry(key, path string) string {
-	list, _, ok := strings.Cut(key, "[]")
-	if open := strings.IndexByte(path, '['); ok && open >= 0 && path[:open] == list {
-		end := strings.IndexByte(path, ']')
-		return strings.Replace(key, "[]", path[open:end+1], 1)
+	for from := 0; ; {
+		open := strings.IndexByte(path[from:], '[')
+		if open < 0 {
+			return key
+		}
+		open += from
+		from = open + strings.IndexByte(path[open:], ']') + 1
+		rest, ok := strings.CutPrefix(key, path[:open]+"[]")
+		if !ok {
+			return key
+		}
+		key = path[:from] + rest
 	}
-	return key
 }
 
 // nearest is the candidate that name was probably meant to be, "" when none is

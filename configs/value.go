@@ -38,6 +38,9 @@ func scalar(t reflect.Type, raw any, text bool) (any, error) {
 	}
 	switch t.Kind() {
 	case reflect.String:
+		if n, ok := whole(raw); ok && offers(v.Interface(), strconv.FormatInt(n, 10)) {
+			s, isText = strconv.FormatInt(n, 10), true // such as `qos: 1`
+		}
 		if !isText {
 			return nil, wrongType(t, raw)
 		}
@@ -64,6 +67,12 @@ func scalar(t reflect.Type, raw any, text bool) (any, error) {
 		v.Elem().SetInt(n)
 	}
 	return v.Elem().Interface(), nil
+}
+
+// offers tells whether v is a choice that allows the word.
+func offers(v any, word string) bool {
+	c, ok := v.(choice)
+	return ok && slices.Contains(c.allowed(), word)
 }
 
 func wrongType(t reflect.Type, raw any) error {
