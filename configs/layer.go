@@ -2,6 +2,7 @@ package configs
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"reflect"
 	"slices"
@@ -68,6 +69,9 @@ func (r *reading) section(path string, t reflect.Type, raw map[string]any) map[s
 			}
 		default:
 			v, err := scalar(f.Type, raw[name], r.text)
+			if err != nil && name == "password" && raw[name] != nil {
+				err = errors.New("what is there is not text; put it in quotes") // and is not to be seen
+			}
 			if err != nil {
 				r.problem(at, err.Error())
 				continue

@@ -10,7 +10,8 @@ import (
 )
 
 // WriteYAML writes c as a file that [Load] reads, with the source of every value
-// as a comment. What a field that is not set stands for is written out.
+// as a comment. What a field that is not set stands for is written out, and ***
+// in place of passwords.
 func WriteYAML(w io.Writer, c Config, sources Sources) error {
 	encoder := yaml.NewEncoder(w)
 	encoder.SetIndent(2)
@@ -21,7 +22,8 @@ func WriteYAML(w io.Writer, c Config, sources Sources) error {
 }
 
 // WriteJSON writes c and the sources as one JSON object: under config what
-// [Load] would read from a file, under sources a map from keys to sources.
+// [Load] would read from a file, with *** in place of passwords, under sources a
+// map from keys to sources.
 func WriteJSON(w io.Writer, c Config, sources Sources) error {
 	texts := make(map[string]string, len(sources))
 	for path, s := range sources {
@@ -29,7 +31,7 @@ func WriteJSON(w io.Writer, c Config, sources Sources) error {
 	}
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	return encoder.Encode(map[string]any{"config": plain(reflect.ValueOf(c)), "sources": texts})
+	return encoder.Encode(map[string]any{"config": plain(reflect.ValueOf(c), ""), "sources": texts})
 }
 
 func yamlNode(v reflect.Value, path string, sources Sources) *yaml.Node {
@@ -57,29 +59,30 @@ func yamlNode(v reflect.Value, path string, sources Sources) *yaml.Node {
 	default:
 		// Encode puts text in quotes that would be read as something else. It
 		// fails on none of the kinds of values there are.
-		_ = node.Encode(text(v))
+		_ = node.Encode(text(v, path))
 		node.LineComment = sources[path].String()
 	}
 	return node
 }
 
 // plain is v as maps, lists and values that encoding/json writes.
-func plain(v reflect.Value) any {
+func plain(v reflect.Value, path string) any {
 	switch v.Kind() {
 	case reflect.Struct:
 		m := make(map[string]any, v.NumField())
 		for i := range v.NumField() {
-			m[v.Type().Field(i).Tag.Get("koanf")] = plain(effective(v, i))
+			name := v.Type().Field(i).Tag.Get("koanf")
+			m[name] = plain(effective(v, i), join(path, name))
 		}
 		return m
 	case reflect.Slice:
 		list := make([]any, v.Len())
 		for i := range list {
-			list[i] = plain(v.Index(i))
+			list[i] = plain(v.Index(i), entry(path, i))
 		}
 		return list
 	default:
-		return text(v)
+		return text(v, path)
 	}
 }
 
@@ -91,11 +94,19 @@ func effective(v reflect.Value, i int) reflect.Value {
 	return v.Field(i)
 }
 
-// text is v, as text if it has a textual form.
-func text(v reflect.Value) any {
+// text is v, the value of a key, as text if it has a textual form.
+func text(v reflect.Value, path string) any {
 	if m, ok := v.Interface().(encoding.TextMarshaler); ok {
 		t, _ := m.MarshalText() // of Size and Duration: never fails
 		return string(t)
+	}
+	switch path[len(parent(path)):] {
+	case ".password":
+		if v.String() != "" {
+			return hidden
+		}
+	case ".uri", ".server", ".backup_server":
+		return withoutPassword(v.String())
 	}
 	return v.Interface()
 }

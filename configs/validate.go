@@ -16,7 +16,8 @@ import (
 const maxPacketSize = Size(268_435_455 + 5)
 
 // Validate tells what is not allowed in c, as [Problems]; nil if all is well.
-// Each names the key, the value and what is allowed.
+// Each names the key, the value and what is allowed. It reads the files with
+// passwords and certificates that bridges name.
 func (c *Config) Validate() error {
 	var v validation
 	v.check(validName(c.Name), "name", "%q is not a name; allowed: 1 to 64 letters, digits, '.', '-' or '_'", c.Name)
@@ -29,6 +30,7 @@ func (c *Config) Validate() error {
 	v.number("retained.max_messages", c.Retained.MaxMessages, 0, math.MaxInt)
 	v.size("retained.max_bytes", c.Retained.MaxBytes, 0, math.MaxInt64)
 	v.size("retained.memory", c.Retained.Memory, 0, math.MaxInt64)
+	v.bridges(c)
 	v.pause("sys.interval", c.Sys.Interval, Duration(100*time.Millisecond))
 	v.choice("log.level", string(c.Log.Level), c.Log.Level)
 	v.choice("log.format", string(c.Log.Format), c.Log.Format)

@@ -107,13 +107,14 @@ func whole(raw any) (int64, bool) {
 	}
 }
 
-// describe names a value as it was written, or says what it is.
+// describe names a value as it was written, without the credentials of a URI, or
+// says what it is.
 func describe(raw any) string {
 	switch v := raw.(type) {
 	case nil:
 		return "no value"
 	case string:
-		return strconv.Quote(v)
+		return strconv.Quote(withoutCredentials(v))
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	case []any:

@@ -16,16 +16,20 @@ func newCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Say what is wrong with a configuration, without starting anything",
 		Long: `Check reads the configuration as serve would, with the environment and the flags
-given here, and says all that is wrong with it, a line for each. Exit codes: 0
-nothing is wrong; 2 something is.`,
+given here, and says all that is wrong with it, a line for each. What is allowed
+and dangerous comes on standard error, as warnings. Exit codes: 0 nothing is
+wrong; 2 something is.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, _, err := from.load(c)
+			config, sources, err := from.load(c)
 			if problems := (configs.Problems)(nil); errors.As(err, &problems) {
 				return everyProblem{problems}
 			}
 			if err != nil {
 				return err
+			}
+			for _, warning := range configs.Warnings(config, sources) {
+				fmt.Fprintln(c.ErrOrStderr(), "troupe: warning: "+warning.Error())
 			}
 			checked := from.file
 			if checked == "" {

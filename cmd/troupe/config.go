@@ -27,7 +27,8 @@ func newConfigPrint() *cobra.Command {
 		Short: "Print what applies, with the source of every value",
 		Long: `Print shows the configuration that serve would run with, given this file,
 environment and flags. As YAML it is a valid configuration file with the source
-of every value as a comment; as JSON an object with config and sources.`,
+of every value as a comment; as JSON an object with config and sources.
+Passwords are shown as ***.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			write := configs.WriteYAML

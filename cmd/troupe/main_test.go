@@ -122,6 +122,17 @@ func TestCheck(t *testing.T) {
 	require.Equal(t, result{0, "the configuration is valid\n", ""}, command(t, "", nil, "check"))
 }
 
+// What is allowed and dangerous is said beside, and changes no exit code.
+func TestCheckWarns(t *testing.T) {
+	r := command(t, `bridges:
+- name: uplink
+  upstreams: ["mqtt://edge:secret@node1.example"]
+  forward: [{local: "sensors/#"}]
+`, nil, "check", "-c", "c.yaml")
+	require.Equal(t, result{0, "c.yaml is valid\n",
+		"troupe: warning: c.yaml:3: bridges[0].upstreams[0].uri: \"mqtt://node1.example\" sends the password, and all messages, so that everyone on the way can read them; write mqtts or wss\n"}, r)
+}
+
 // Check has a line for each thing that is wrong, where serve has the first.
 func TestCheckTellsAll(t *testing.T) {
 	r := command(t, "sys: {interval: 5}\nlimits:\n  receive_maximum: 0\nnmae: x\n", []string{"TROUPE_LOG_FORMAT=loud"}, "check", "-c", "c.yaml")
@@ -148,6 +159,15 @@ func TestConfigPrint(t *testing.T) {
 	}
 	// It is a configuration file itself.
 	require.Equal(t, result{0, "c.yaml is valid\n", ""}, command(t, r.stdout, nil, "check", "-c", "c.yaml"))
+
+	// Nobody sees a password.
+	secret := "bridges: [{name: b, upstreams: [{uri: 'mqtts://a', username: u, password: secret}, 'mqtts://u:secret@b'], password: secret, username: u}]"
+	for _, format := range []string{"yaml", "json"} {
+		r = command(t, secret, nil, "config", "print", "-c", "c.yaml", "--format", format)
+		require.Zero(t, r.code, r.stderr)
+		require.NotContains(t, r.stdout, "secret")
+		require.Contains(t, r.stdout, "mqtts://u:***@b")
+	}
 
 	r = command(t, "name: a\n", nil, "config", "print", "-c", "c.yaml", "--format=json")
 	require.Zero(t, r.code, r.stderr)

@@ -30,13 +30,16 @@ tells them that it is shutting down, and ends with exit code 0. A second signal
 ends it at once, with exit code 3.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			config, _, err := from.load(c)
+			config, sources, err := from.load(c)
 			if err != nil {
 				return err
 			}
 			logger, err := newLogger(config.Log, stderr, isTerminal(stderr))
 			if err != nil {
 				return err
+			}
+			for _, warning := range configs.Warnings(config, sources) {
+				logger.Warn("the configuration has a danger", zap.String("key", warning.Key), zap.Stringer("source", warning.Source), zap.String("warning", warning.Text))
 			}
 			return serve(c.Context(), config, logger, c.OutOrStdout())
 		},

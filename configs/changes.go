@@ -1,0 +1,35 @@
+package configs
+
+import (
+	"reflect"
+	"slices"
+)
+
+// Changes tells what differs between two configurations of an instance: whether
+// its bridges do, which can change while it runs, and the keys of all else that
+// does, which needs a restart. A list of another length is one key. That a file
+// which a key names holds something else now is not seen.
+func Changes(old, new Config) (bridges bool, restart []string) {
+	bridges = !reflect.DeepEqual(orNone(old.Bridges), orNone(new.Bridges))
+	old.Bridges, new.Bridges = nil, nil
+	return bridges, differences(reflect.ValueOf(old), reflect.ValueOf(new), "")
+}
+
+// differences are the keys below path that differ, in the order of the fields.
+func differences(a, b reflect.Value, path string) []string {
+	var keys []string
+	switch {
+	case a.Kind() == reflect.Struct:
+		for i := range a.NumField() {
+			at := join(path, a.Type().Field(i).Tag.Get("koanf"))
+			keys = slices.Concat(keys, differences(effective(a, i), effective(b, i), at))
+		}
+	case a.Kind() == reflect.Slice && a.Len() == b.Len():
+		for i := range a.Len() {
+			keys = slices.Concat(keys, differences(a.Index(i), b.Index(i), entry(path, i)))
+		}
+	case !reflect.DeepEqual(a.Interface(), b.Interface()):
+		keys = append(keys, path)
+	}
+	return keys
+}
