@@ -62,7 +62,11 @@ func appendBridge(dst []byte, h *session.Head) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(h.Left)))
 	for _, l := range h.Left {
 		dst = appendBytes(dst, l.Peer)
-		dst = appendIDs(appendIDs(dst, l.Sent), l.Received)
+		dst = binary.AppendUvarint(dst, uint64(len(l.Sent)))
+		for _, f := range l.Sent {
+			dst = binary.AppendUvarint(append(dst, f.Step, byte(f.ID>>8), byte(f.ID)), f.Seq)
+		}
+		dst = appendIDs(dst, l.Received)
 	}
 	return dst
 }
@@ -112,7 +116,13 @@ func readBridge(in *reader, h *session.Head) {
 	for i := range h.Left {
 		l := &h.Left[i]
 		l.Peer = string(in.bytes("a peer that was left"))
-		l.Sent = readIDs(in, "the Packet Identifiers sent to it")
+		if n := in.count("the messages sent to it", 4); n > 0 {
+			l.Sent = make([]session.Inflight, n)
+		}
+		for i := range l.Sent {
+			const field = "a message sent to it"
+			l.Sent[i] = session.Inflight{Step: in.byte(field), ID: uint16(in.byte(field))<<8 | uint16(in.byte(field)), Seq: in.uint64(field)}
+		}
 		l.Received = readIDs(in, "the Packet Identifiers received from it")
 	}
 }

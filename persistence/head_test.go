@@ -34,10 +34,17 @@ func drawHead(t *rapid.T) *session.Head {
 		h.Since, h.Peer = drawTime.Draw(t, "since"), drawText.Draw(t, "peer")
 		ids := rapid.OneOf(rapid.Just([]uint16(nil)), rapid.SliceOfN(rapid.Uint16(), 1, 20))
 		for range rapid.IntRange(0, 3).Draw(t, "left") {
-			h.Left = append(h.Left, session.Leftover{Peer: drawText.Draw(t, "a peer"), Sent: ids.Draw(t, "sent"), Received: ids.Draw(t, "received from it")})
+			h.Left = append(h.Left, session.Leftover{Peer: drawText.Draw(t, "a peer"), Sent: drawSent(t), Received: ids.Draw(t, "received from it")})
 		}
 	}
 	return h
+}
+
+func drawSent(t *rapid.T) (sent []session.Inflight) {
+	for range rapid.IntRange(0, 3).Draw(t, "sent") {
+		sent = append(sent, session.Inflight{Step: rapid.Uint8().Draw(t, "step sent"), ID: rapid.Uint16().Draw(t, "id sent"), Seq: rapid.Uint64().Draw(t, "seq sent")})
+	}
+	return sent
 }
 
 func TestAHeadComesBackAsItWas(t *testing.T) {

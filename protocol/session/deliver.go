@@ -68,7 +68,7 @@ func (s *Session) send(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, s
 	}
 	if qos > packet.QoS0 && s.ledger != nil {
 		s.ledger.head, s.ledger.sent = true, seq+uint64(n)
-		if s.ledger.waits && (qos == packet.QoS2 || s.holding()) {
+		if s.ledger.waits && (qos == packet.QoS2 || s.once || s.holding()) {
 			return s.hold(r, t, offset, n, qos, since, seq)
 		}
 	}

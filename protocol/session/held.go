@@ -21,7 +21,7 @@ func (s *Session) hold(r *packet.Run, t *Terms, offset, n int, qos packet.QoS, s
 
 // holds tells whether f has to be held back still.
 func (s *Session) holds(f *flight) bool {
-	return f.step == pubrec && s.waits() && (f.seq >= s.ledger.ready || s.ledger.unsafe(f.seq))
+	return (f.step == pubrec || s.once) && s.waits() && (f.seq >= s.ledger.ready || s.ledger.unsafe(f.seq))
 }
 
 // holding tells whether something is held back.

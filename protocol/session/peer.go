@@ -11,7 +11,7 @@ import (
 // the state of a Client of the Peer, and has to know which Peer that is.
 type Peer struct {
 	Name    string // tells one Peer from another: of each the Session remembers what was open when it was left
-	Present bool   // the Peer has kept its Session (Session Present)
+	Present bool   // the Peer has kept its Session (Session Present). A crash before it is committed that it has not is taken for one that it has
 	// Once says that what the Peer before may have got is not sent to this one: at most once. Otherwise all that was not finally acknowledged
 	// is: at least once.
 	Once bool
@@ -21,8 +21,8 @@ type Peer struct {
 // message with one of these Packet Identifiers would be taken for the old one.
 type Leftover struct {
 	Peer     string
-	Sent     []uint16 // it may hold these: they are released there before anything else
-	Received []uint16 // it has not released these: it may send them again
+	Sent     []Inflight // it may hold these, by Packet Identifier: what is not in flight any more is released there before anything else
+	Received []uint16   // it has not released these: it may send them again
 }
 
 // peers is what the Session of a bridge knows of its Peers.
@@ -30,6 +30,9 @@ type peers struct {
 	current string     // whose the Packet Identifiers are; empty: nobody's
 	left    []Leftover // of the current one Sent alone, until it has answered
 }
+
+// nobody is the Peer of what came from one that has forgotten it.
+const nobody = "\x00"
 
 // meet goes on with a Peer: where it was, or with all that is open as new. With what changes, nothing may be said to the Peer before that is
 // committed, or a crash would mix the identifiers of two Peers up.
@@ -39,7 +42,11 @@ func (s *Session) meet(p *Peer, out *Output) {
 		rare.peers = new(peers)
 	}
 	known := rare.peers
+	s.once = p.Once
 	if known.current == p.Name && p.Present {
+		if l := s.ledger; l != nil && (l.head || len(l.pending) > 0) { // it may have changed just before
+			l.head, out.Gate = true, l.waits
+		}
 		s.releaseLeft(out)
 		return
 	}
@@ -50,22 +57,15 @@ func (s *Session) meet(p *Peer, out *Output) {
 	s.abandonInbound()
 	s.renew(p.Once, out)
 	known.current = p.Name
+	s.adoptInbound(p)
 	if !p.Present {
 		known.forget(p.Name)
 	} else if l := known.find(p.Name); l != nil {
-		for _, id := range l.Received {
-			if s.in == nil {
-				s.in = new(inbound)
-			}
-			if id != 0 && s.in.ids.find(id) == nil {
-				s.in.ids.add(id, idRouted)
-			}
-		}
-		l.Received = nil
+		s.resume(l)
 	}
 	s.headed()
-	if moved && s.ledger != nil {
-		out.Gate = s.ledger.waits
+	if l := s.ledger; l != nil && (moved || l.head || len(l.pending) > 0) {
+		out.Gate = l.waits
 	}
 	s.releaseLeft(out)
 }
@@ -74,10 +74,25 @@ func (s *Session) meet(p *Peer, out *Output) {
 func (s *Session) releaseLeft(out *Output) {
 	known := s.rare.peers
 	if l := known.find(known.current); l != nil {
-		for _, id := range l.Sent {
-			s.ack(packet.TypePubrel, id, packet.Success, out)
+		for _, f := range l.Sent {
+			s.ack(packet.TypePubrel, f.ID, packet.Success, out)
 		}
 	}
+}
+
+// resume goes on with what a Peer was sent before it was left and is still in flight: it is sent again and not as new.
+func (s *Session) resume(l *Leftover) {
+	l.Sent = slices.DeleteFunc(slices.Clone(l.Sent), func(sent Inflight) bool {
+		f := s.out.find(sent.ID)
+		if f == nil || sent.Seq == 0 || f.seq != sent.Seq {
+			return false
+		}
+		f.flags &^= flagHeld
+		if sent.Step == uint8(pubcomp) { // it had it
+			f.step = pubcomp
+		}
+		return true
+	})
 }
 
 // leavePeer notes what is open with QoS 2 at the current Peer.
@@ -90,8 +105,8 @@ func (s *Session) leavePeer() {
 	}
 	if w := s.out; w != nil {
 		for p := w.head; p != w.tail; p++ {
-			if f := w.at(p); (f.step == pubrec || f.step == pubcomp) && f.flags&flagHeld == 0 && !slices.Contains(l.Sent, w.id(p)) {
-				l.Sent = append(l.Sent, w.id(p))
+			if f, id := w.at(p), w.id(p); (f.step == pubrec || f.step == pubcomp) && f.flags&flagHeld == 0 {
+				l.Sent = append(slices.DeleteFunc(l.Sent, func(f Inflight) bool { return f.ID == id }), Inflight{ID: id, Step: uint8(f.step), Seq: f.seq})
 			}
 		}
 	}
@@ -117,6 +132,43 @@ func (s *Session) abandonInbound() {
 		}
 	}
 	in.ids = ids{}
+}
+
+// adoptInbound takes up again the Packet Identifiers of a Peer that was left; if it has no Session any more they are worth nothing.
+func (s *Session) adoptInbound(p *Peer) {
+	if s.in != nil {
+		for i := s.in.first; i < len(s.in.routing); i++ {
+			r := &s.in.routing[i]
+			switch {
+			case r.peer != p.Name:
+			case !p.Present:
+				r.peer = nobody
+			default:
+				r.peer = ""
+				if r.run.QoS == packet.QoS2 {
+					eachID(r.run, func(id uint16) { s.in.adopt(id, 0) })
+				}
+			}
+		}
+	}
+	l := s.rare.peers.find(p.Name)
+	if l == nil || !p.Present {
+		return
+	}
+	if s.in == nil {
+		s.in = new(inbound)
+	}
+	for _, id := range l.Received {
+		s.in.adopt(id, idRouted)
+	}
+	l.Received = nil
+}
+
+// adopt adds a Packet Identifier that another process may have written down.
+func (in *inbound) adopt(id uint16, flags uint32) {
+	if id != 0 && in.ids.find(id) == nil {
+		in.ids.add(id, flags)
+	}
 }
 
 // renew makes what is in flight as if it had never been sent, since this Peer does not have it; with once it is given up.
@@ -163,7 +215,7 @@ func (k *peers) now(in *inbound, routed func(*packet.Run) bool) (current string,
 
 // received notes the Packet Identifiers of what a Peer sent before it was left.
 func (k *peers) received(peer string, r *packet.Run) {
-	if r.QoS != packet.QoS2 {
+	if r.QoS != packet.QoS2 || peer == nobody {
 		return
 	}
 	l := k.find(peer)
@@ -188,7 +240,7 @@ func (k *peers) released(id uint16) bool {
 	if l == nil {
 		return false
 	}
-	i := slices.Index(l.Sent, id)
+	i := slices.IndexFunc(l.Sent, func(f Inflight) bool { return f.ID == id })
 	if i < 0 {
 		return false
 	}

@@ -57,12 +57,13 @@ func (s *Session) restoreHead(h *Head) {
 		s.nextID = s.out.id(s.out.tail)
 		s.chill()
 	}
+	if s.limits.Bridge { // what was in flight may have been completed before its page was loaded, so that nobody knows of that any more
+		l.cold, l.coldAt, l.coldEnd = true, 0, l.from
+	}
 	if len(h.Received) > 0 {
 		s.in = &inbound{}
 		for _, id := range h.Received {
-			if id != 0 && s.in.ids.find(id) == nil {
-				s.in.ids.add(id, idRouted)
-			}
+			s.in.adopt(id, idRouted)
 		}
 	}
 }

@@ -48,6 +48,7 @@ type Session struct {
 	strained  bool // the last answer of Strained
 	bridge    bool // the Client is a bridge of a version before 5.0
 	guarded   bool // the Client is a bridge: what it brings may have been here
+	once      bool // no message may come to two Peers: the store has to know of it before it is sent
 }
 
 // rare is what few Clients use.

@@ -77,7 +77,7 @@ func (h *shelf) check(t failer, tight bool) {
 	messages, size := 0, int64(0)
 	flying := make(map[uint64]bool)
 	for _, f := range h.head.Inflight {
-		if f.Step < 3 {
+		if f.Step < 3 || f.Seq != 0 {
 			flying[f.Seq] = true
 		}
 	}
@@ -111,6 +111,19 @@ func (h *shelf) check(t failer, tight bool) {
 	if len(flying) > 0 {
 		t.Fatalf("on no page: %v", flying)
 	}
+}
+
+// leftover tells whether the present Peer was sent something with this Packet Identifier before it was left.
+func (h *shelf) leftover(id uint16) bool {
+	if h.head == nil {
+		return false
+	}
+	for _, l := range h.head.Left {
+		if l.Peer == h.head.Peer && slices.ContainsFunc(l.Sent, func(f session.Inflight) bool { return f.ID == id }) {
+			return true
+		}
+	}
+	return false
 }
 
 // read gives pages from that which holds a Seq on, so many at most.
