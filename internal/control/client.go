@@ -60,8 +60,12 @@ func (c *Client) Storage(ctx context.Context) (Storage, error) {
 func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) { return c.get(ctx, "/v1/backup") }
 
 func (c *Client) get(ctx context.Context, target string) (io.ReadCloser, error) {
+	return c.do(ctx, http.MethodGet, target)
+}
+
+func (c *Client) do(ctx context.Context, method, target string) (io.ReadCloser, error) {
 	// The host says nothing: the socket is the instance's.
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://instance"+target, nil)
+	r, err := http.NewRequestWithContext(ctx, method, "http://instance"+target, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +73,7 @@ func (c *Client) get(ctx context.Context, target string) (io.ReadCloser, error) 
 	if err != nil {
 		return nil, fmt.Errorf("control socket %s: %w", c.path, err)
 	}
-	if answer.StatusCode == http.StatusOK {
+	if answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusNoContent {
 		return answer.Body, nil
 	}
 	defer func() { _ = answer.Body.Close() }()

@@ -4,6 +4,8 @@
 //
 //	GET /v1/storage   what uses the space, a [Storage] as JSON
 //	GET /v1/backup    a backup, as persistence/backup writes it
+//	GET /v1/bridges   how the bridges are, a list of [Bridge] as JSON
+//	POST /v1/bridges/{name}/{pause, resume, switch or drain}   asks something of a bridge, see [Order]
 //
 // Who cannot be answered gets a [Problem] as JSON.
 package control
@@ -35,6 +37,11 @@ type Handlers struct {
 	Storage func(ctx context.Context) (Storage, error)
 	// Backup writes a backup to w, which fails once nobody reads it any more.
 	Backup func(ctx context.Context, w io.Writer) error
+	// Bridges tells how the bridges are.
+	Bridges func(ctx context.Context) ([]Bridge, error)
+	// Order does what is asked of a bridge. An [ErrUnknown]: there is no such bridge,
+	// upstream or action.
+	Order func(ctx context.Context, o Order) error
 	// Log gets what went wrong on the way to an answer. Nil: nothing is logged.
 	Log *zap.Logger
 }

@@ -13,6 +13,8 @@ func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/storage", s.storage)
 	mux.HandleFunc("GET /v1/backup", s.backup)
+	mux.HandleFunc("GET /v1/bridges", s.bridges)
+	mux.HandleFunc("POST /v1/bridges/{name}/{action}", s.order)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, http.StatusNotFound, errors.New("there is no "+r.Method+" "+r.URL.Path))
 	})
