@@ -21,7 +21,7 @@ type Bridge struct {
 	Resend Resend `koanf:"resend"`
 	// Protocol is the version of MQTT to speak: 5, 4 (3.1.1) or 3 (3.1). Before 5 the properties of messages cannot pass.
 	Protocol int `koanf:"protocol"`
-	// ClientID is the Client Identifier at the upstreams. Empty: the names of the instance and of the bridge, with a dash between.
+	// ClientID is the Client Identifier at the upstreams, different from that of any other Client there. Empty: the names of the instance and of the bridge, with a dash between.
 	ClientID string `koanf:"client_id"`
 	// Username at the upstreams. Empty: none.
 	Username string `koanf:"username"`
@@ -51,13 +51,13 @@ type Bridge struct {
 	Queue BridgeQueue `koanf:"queue"`
 	// Rate bounds what is sent to the upstream.
 	Rate Rate `koanf:"rate"`
-	// Acknowledge says when the publisher of a message with QoS 1 or 2 is told that it is safe. `local`: once it is safe here; `remote`: once the upstream has acknowledged it too.
+	// Acknowledge says when the publisher of a message with QoS 1 or 2 is told that it is safe. `local`: once it is safe here; `remote`: once the upstream has acknowledged it too, which goes with `queue.overflow: slow-publisher` and with rules that send with QoS 1 or 2.
 	Acknowledge Acknowledge `koanf:"acknowledge"`
 	// LoopGuard keeps messages from going round: each carries in a User Property by which brokers it came, and is dropped where it has been before. To upstreams before MQTT 5 the bridge says that it is one, as other brokers do it, so that they send nothing back.
 	LoopGuard bool `koanf:"loop_guard"`
-	// Hops is over how many bridges a message may come: 1 hands on only what was published here, as in a mesh in which every broker has a bridge to every other. 0: any number.
+	// Hops is over how many bridges a message may come: 1 hands on only what was published here, as in a mesh in which every broker has a bridge to every other. 0: any number. It needs the loop guard and MQTT 5.
 	Hops int `koanf:"hops"`
-	// FollowServerReference lets an upstream send the bridge to another Server (Reason Codes 0x9C and 0x9D with a Server Reference).
+	// FollowServerReference lets an upstream send the bridge to another Server (Reason Codes 0x9C and 0x9D with a Server Reference); MQTT 5 alone.
 	FollowServerReference bool `koanf:"follow_server_reference"`
 	// StateTopic is a topic that says `1` while the bridge is connected and `0` otherwise, retained, here and at the upstream. Empty: only `$SYS/broker/connection/…/state` here.
 	StateTopic string `koanf:"state_topic"`
@@ -65,7 +65,7 @@ type Bridge struct {
 
 // Upstream is a broker that a bridge may use.
 type Upstream struct {
-	// URI of the upstream: mqtt, mqtts, ws, wss or unix, with host, port and path as they apply. Without a port: 1883, 8883, 80 or 443.
+	// URI of the upstream: mqtt, mqtts, ws, wss or unix, with host, port and path as they apply, and a user name and a password before the host if they are to be there. Without a port: 1883, 8883, 80 or 443.
 	URI string `koanf:"uri"`
 	// ClientID at this upstream. Empty: that of the bridge.
 	ClientID string `koanf:"client_id"`
@@ -110,7 +110,7 @@ type Health struct {
 type Backoff struct {
 	// Initial is the first pause; at least 10ms. Each is shortened by up to a half at random.
 	Initial Duration `koanf:"initial"`
-	// Maximum is the longest pause; at least Initial.
+	// Maximum is the longest pause; at least `backoff.initial`.
 	Maximum Duration `koanf:"maximum"`
 }
 

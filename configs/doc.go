@@ -10,6 +10,7 @@
 // a value of the wrong type is reported with the place where it was written.
 //
 // A program that embeds the broker starts from Defaults, sets fields and needs
-// no Load. The package reads its inputs and nothing else: it makes no
-// directory, opens no port and keeps no state.
+// no Load; [NewBridge], [NewForward] and [NewReceive] have the defaults of entries.
+// The package reads its inputs, and the passwords and certificates that they name,
+// and nothing else: it makes no directory, opens no port and keeps no state.
 package configs

@@ -36,7 +36,7 @@ func environmentLayer(environ []string) (*layer, Problems) {
 		switch {
 		case k.typ.Kind() == reflect.Slice:
 		case strings.Contains(k.path, "[]"):
-			fields = append(fields, newEntryField(k.path))
+			fields = append(fields, &entryField{path: k.path})
 			variables = append(variables, variable(strings.ReplaceAll(k.path, "[]", "[0]")))
 		default:
 			values = append(values, k.path)
@@ -82,16 +82,14 @@ func environmentLayer(environ []string) (*layer, Problems) {
 // entryField is a key of list entries, which has a variable for each entry.
 type entryField struct {
 	path string
-	name *regexp.Regexp
-}
-
-func newEntryField(path string) *entryField {
-	name := strings.ReplaceAll(variable(path), "<n>", "(0|[1-9][0-9]{0,3})")
-	return &entryField{path: path, name: regexp.MustCompile("^" + name + "$")}
+	name *regexp.Regexp // of the variables; made when there is one that may be of them
 }
 
 // of is the path of the key with the numbers of entries that a variable names.
 func (f *entryField) of(name string) (path string, ok bool) {
+	if f.name == nil {
+		f.name = regexp.MustCompile("^" + strings.ReplaceAll(variable(f.path), "<n>", "(0|[1-9][0-9]{0,3})") + "$")
+	}
 	found := f.name.FindStringSubmatch(name)
 	if found == nil {
 		return "", false

@@ -183,7 +183,9 @@ func TestPrintNoListeners(t *testing.T) {
 // Whatever a file holds, it is read or refused with its name.
 func FuzzFile(f *testing.F) {
 	for _, seed := range []string{printedFrom, printed, "", "a: &a [*a]", "a: &a {b: *a}\n<<: *a", "? [x]\n: 1\n", "[[listeners]]\n[listeners.x]\n",
-		"x.y.'z' = [[1], {a = 1}]", `{"listeners": [[], {"name": []}, null]}`, "listeners: [{<<: {name: a}}]"} {
+		"x.y.'z' = [[1], {a = 1}]", `{"listeners": [[], {"name": []}, null]}`, "listeners: [{<<: {name: a}}]",
+		"bridges: [{name: a, upstreams: ['mqtt://u:p@x', {uri: 'wss://y/z', tls: {insecure: true}}], forward: [{local: a/+/#, remote: b/#, qos: 1}], receive: [{remote: '#', prefix: x/}]}]",
+		"[[bridges]]\nname = 'a'\nserver = 'unix:///x'\nprotocol = 4\n[[bridges.forward]]\nlocal = '$SYS/#'\nprefix = 'a'\n"} {
 		f.Add(seed)
 	}
 	dir := f.TempDir()

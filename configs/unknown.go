@@ -52,11 +52,12 @@ func inEntry(key, path string) string {
 			return key
 		}
 		open += from
-		from = open + strings.IndexByte(path[open:], ']') + 1
+		end := strings.IndexByte(path[open:], ']')
 		rest, ok := strings.CutPrefix(key, path[:open]+"[]")
-		if !ok {
+		if end < 0 || !ok {
 			return key
 		}
+		from = open + end + 1
 		key = path[:from] + rest
 	}
 }

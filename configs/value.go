@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // scalar reads raw as a value of type t. With text, raw is a string that is
@@ -38,7 +39,7 @@ func scalar(t reflect.Type, raw any, text bool) (any, error) {
 	}
 	switch t.Kind() {
 	case reflect.String:
-		if n, ok := whole(raw); ok && offers(v.Interface(), strconv.FormatInt(n, 10)) {
+		if n, ok := whole(raw); ok && offersNumbers(v.Interface()) {
 			s, isText = strconv.FormatInt(n, 10), true // such as `qos: 1`
 		}
 		if !isText {
@@ -69,10 +70,10 @@ func scalar(t reflect.Type, raw any, text bool) (any, error) {
 	return v.Elem().Interface(), nil
 }
 
-// offers tells whether v is a choice that allows the word.
-func offers(v any, word string) bool {
+// offersNumbers tells whether v is a choice with a number among its words.
+func offersNumbers(v any) bool {
 	c, ok := v.(choice)
-	return ok && slices.Contains(c.allowed(), word)
+	return ok && slices.ContainsFunc(c.allowed(), func(word string) bool { return strings.Trim(word, "0123456789") == "" })
 }
 
 func wrongType(t reflect.Type, raw any) error {
