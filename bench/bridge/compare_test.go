@@ -13,13 +13,19 @@ func TestCompare(t *testing.T) {
 	if !*compare {
 		t.Skip("run with -compare")
 	}
+	for _, version := range []string{"mqttv311", "mqttv50"} {
+		t.Run(version, func(t *testing.T) { compareVersion(t, version) })
+	}
+}
+
+func compareVersion(t *testing.T, version string) {
 	for _, f := range faults() {
 		for _, d := range []direction{forward, receive} {
 			t.Run("one upstream/"+f.name+"/"+string(d), func(t *testing.T) {
 				t.Parallel()
 				s := &scene{upstream: peer(t, "troupe")}
 				s.proxy = newProxy(t, s.upstream)
-				s.local = mosquitto(t, bridging(s.proxy.address, "mqttv50", "topic out/# out 2", "topic in/# in 2")...)
+				s.local = mosquitto(t, bridging(s.proxy.address, version, "topic out/# out 2", "topic in/# in 2")...)
 				from, to, root := d.ends(s)
 				w := watch5(t, to, "five", root+"/#")
 				flows(t, from, to, root)
@@ -39,7 +45,7 @@ func TestCompare(t *testing.T) {
 			t.Parallel()
 			a, b := &scene{upstream: peer(t, "troupe")}, &scene{upstream: peer(t, "troupe")}
 			a.proxy, b.proxy = newProxy(t, a.upstream), newProxy(t, b.upstream)
-			local := mosquitto(t, bridging(a.proxy.address+" "+b.proxy.address, "mqttv50", "topic out/# out 2", "round_robin true")...)
+			local := mosquitto(t, bridging(a.proxy.address+" "+b.proxy.address, version, "topic out/# out 2", "round_robin true")...)
 			first, second := watch5(t, a.upstream, "five", "out/#"), watch5(t, b.upstream, "five", "out/#")
 			flows(t, local, a.upstream, "out")
 			x := newTraffic(t, local, "out", 10*time.Millisecond)
@@ -59,7 +65,7 @@ func TestCompare(t *testing.T) {
 
 // shown waits a while for all to come, and says what did.
 func shown(t *testing.T, x *traffic, start time.Time, witnesses ...*witness) {
-	if assert.Eventually(new(testing.T), func() bool { return x.arrived(witnesses...) }, patience, 10*time.Millisecond) {
+	if assert.Eventually(new(testing.T), func() bool { return x.arrived(witnesses...) }, patience/3, 10*time.Millisecond) {
 		t.Logf("all had come after %v", time.Since(start).Round(time.Millisecond))
 	}
 	for _, v := range x.verdicts(witnesses...) {
