@@ -46,7 +46,7 @@ func (b *Bridge) uriKey(i int) string {
 
 func (b *Bridge) complete(u Upstream) Upstream {
 	if uri, err := parseUpstream(u.URI); err == nil && uri.user != nil {
-		u.URI = withoutCredentials(u.URI)
+		u.URI = uri.bare
 		if name := uri.user.Username(); name != "" {
 			u.Username = name
 		}

@@ -17,6 +17,7 @@ type upstreamURI struct {
 	port   string // that of the scheme if none was written; empty: a Unix socket
 	path   string
 	user   *url.Userinfo // nil: none
+	bare   string        // the text without that
 }
 
 // schemes are those of upstreams, with the ports that stand for themselves.
@@ -76,7 +77,15 @@ func parseUpstream(text string) (upstreamURI, error) {
 	case err != nil:
 		return refuse("is no URI: %v", err)
 	}
-	out := upstreamURI{scheme: scheme, host: strings.ToLower(u.Hostname()), port: port, path: u.Path, user: u.User}
+	out := upstreamURI{scheme: scheme, host: strings.ToLower(u.Hostname()), port: port, path: u.Path, user: u.User, bare: text}
+	if u.User != nil {
+		authority, _, _ := strings.Cut(rest, "/")
+		left := rest[strings.LastIndexByte(authority, '@')+1:]
+		if out.host != "" {
+			left = strings.ReplaceAll(left, "@", "%40") // of a path, so that it is not taken for the end of a user name
+		}
+		out.bare = text[:len(text)-len(rest)] + left
+	}
 	if p := u.Port(); p != "" {
 		out.port = p
 	}
@@ -146,8 +155,7 @@ func withoutPassword(text string) string {
 	if err != nil || u.user == nil {
 		return withoutCredentials(text)
 	}
-	bare := withoutCredentials(text)
-	scheme, rest, _ := strings.Cut(bare, "://")
+	scheme, rest, _ := strings.Cut(u.bare, "://")
 	user := url.User(u.user.Username()).String()
 	if _, ok := u.user.Password(); ok {
 		user += ":" + hidden

@@ -225,6 +225,8 @@ func TestParseUpstream(t *testing.T) {
 	} {
 		got, err := parseUpstream(uri)
 		require.NoError(t, err, uri)
+		require.Equal(t, uri, got.bare)
+		got.bare = ""
 		require.Equal(t, want, got)
 	}
 	for uri, want := range map[string]string{
@@ -257,6 +259,7 @@ func TestParseUpstream(t *testing.T) {
 	}
 	for uri, want := range map[string]string{
 		"mqtt://u:secret@node1": "mqtt://u:***@node1", "mqtt://u@node1": "mqtt://u@node1", "mqtt://node1": "mqtt://node1", "bad://u:secret@node1": "bad://node1", "": "",
+		"ws://u:secret@node1/a@b": "ws://u:***@node1/a%40b", "unix:///run/a@b": "unix:///run/a@b", "unix://u:secret@/run/a@b": "unix://u:***@/run/a@b",
 	} {
 		require.Equal(t, want, withoutPassword(uri))
 	}
