@@ -69,3 +69,9 @@ func TestFileIsNoTerminal(t *testing.T) {
 	defer w.Close()
 	require.False(t, isTerminal(w))
 }
+
+// What check warns of is in the log of serve, with its place.
+func TestServeWarns(t *testing.T) {
+	p := serveProcess(t, "bridges:\n- name: idle\n  upstreams: ['unix:///no/such/socket']\n", "--log-format=json")
+	require.Regexp(t, `"level":"warn".*"key":"bridges\[0\]","source":"[^"]*c\.yaml:2","warning":"has no rule in forward or receive, so that it only connects"`, p.log.String())
+}
