@@ -45,12 +45,12 @@ func (b *Bridge) uriKey(i int) string {
 }
 
 func (b *Bridge) complete(u Upstream) Upstream {
-	if uri, err := parseUpstream(u.URI); err == nil && uri.user != nil {
-		u.URI = uri.bare
-		if name := uri.user.Username(); name != "" {
+	if uri, err := ParseUpstream(u.URI); err == nil && uri.User != nil {
+		u.URI = uri.Bare
+		if name := uri.User.Username(); name != "" {
 			u.Username = name
 		}
-		if password, ok := uri.user.Password(); ok {
+		if password, ok := uri.User.Password(); ok {
 			u.Password, u.PasswordFile = password, ""
 		}
 	}

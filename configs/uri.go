@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// upstreamURI is a URI of an upstream, taken apart.
-type upstreamURI struct {
-	scheme string
-	host   string // without brackets; empty: a Unix socket
-	port   string // that of the scheme if none was written; empty: a Unix socket
-	path   string
-	user   *url.Userinfo // nil: none
-	bare   string        // the text without that
+// UpstreamURI is a URI of an upstream, taken apart.
+type UpstreamURI struct {
+	Scheme string
+	Host   string // without brackets; empty: a Unix socket
+	Port   string // that of the scheme if none was written; empty: a Unix socket
+	Path   string
+	User   *url.Userinfo // nil: none
+	Bare   string        // the text without that
 }
 
 // schemes are those of upstreams, with the ports that stand for themselves.
@@ -43,15 +43,15 @@ func otherScheme(scheme string) string {
 	}
 }
 
-// parseUpstream reads the URI of an upstream. What it says of one that is wrong
+// ParseUpstream reads the URI of an upstream. What it says of one that is wrong
 // does not show what may be a password.
-func parseUpstream(text string) (upstreamURI, error) {
+func ParseUpstream(text string) (UpstreamURI, error) {
 	shown := withoutCredentials(text)
-	refuse := func(format string, args ...any) (upstreamURI, error) {
-		return upstreamURI{}, fmt.Errorf("%q %s", shown, fmt.Sprintf(format, args...))
+	refuse := func(format string, args ...any) (UpstreamURI, error) {
+		return UpstreamURI{}, fmt.Errorf("%q %s", shown, fmt.Sprintf(format, args...))
 	}
 	if text == "" {
-		return upstreamURI{}, errors.New("missing; write a URI, as in mqtt://node1:1883")
+		return UpstreamURI{}, errors.New("missing; write a URI, as in mqtt://node1:1883")
 	}
 	scheme, rest, ok := strings.Cut(text, "://")
 	if !ok {
@@ -77,57 +77,58 @@ func parseUpstream(text string) (upstreamURI, error) {
 	case err != nil:
 		return refuse("is no URI: %v", err)
 	}
-	out := upstreamURI{scheme: scheme, host: strings.ToLower(u.Hostname()), port: port, path: u.Path, user: u.User, bare: text}
+	out := UpstreamURI{Scheme: scheme, Host: strings.ToLower(u.Hostname()), Port: port, Path: u.Path, User: u.User, Bare: text}
 	if u.User != nil {
 		authority, _, _ := strings.Cut(rest, "/")
 		left := rest[strings.LastIndexByte(authority, '@')+1:]
-		if out.host != "" {
+		if out.Host != "" {
 			left = strings.ReplaceAll(left, "@", "%40") // of a path, so that it is not taken for the end of a user name
 		}
-		out.bare = text[:len(text)-len(rest)] + left
+		out.Bare = text[:len(text)-len(rest)] + left
 	}
 	if p := u.Port(); p != "" {
-		out.port = p
+		out.Port = p
 	}
-	n, portErr := strconv.ParseUint(out.port, 10, 16)
+	n, portErr := strconv.ParseUint(out.Port, 10, 16)
 	switch web := scheme == "ws" || scheme == "wss"; {
 	case u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(rest, "?#"):
 		return refuse("has a query or a fragment, which have no meaning here")
 	case scheme == "unix" && (u.Host != "" || u.Path == "" || u.Path == "/"):
 		return refuse("is no Unix socket; write three slashes, as in unix:///run/broker.sock")
 	case scheme == "unix":
-	case out.host == "":
+	case out.Host == "":
 		return refuse("has no host; write one as in %s://node1", scheme)
-	case strings.Contains(out.host, ":") && !strings.HasPrefix(u.Host, "["):
+	case strings.Contains(out.Host, ":") && !strings.HasPrefix(u.Host, "["):
 		return refuse("has an IPv6 address without brackets; write it as in %s://[2001:db8::1]:1883", scheme)
 	case strings.HasSuffix(u.Host, ":"):
 		return refuse("has a colon and no port behind it")
 	case portErr != nil || n == 0:
-		return refuse("has the port %s; allowed: 1 to 65535", out.port)
+		return refuse("has the port %s; allowed: 1 to 65535", out.Port)
 	case !web && u.Path != "" && u.Path != "/":
 		return refuse("has a path, which is for ws, wss and unix")
 	}
 	if scheme != "unix" {
-		out.port = strconv.FormatUint(n, 10)
+		out.Port = strconv.FormatUint(n, 10)
 	}
 	return out, nil
 }
 
-// tls tells whether the upstream is spoken to with TLS.
-func (u upstreamURI) tls() bool { return u.scheme == "mqtts" || u.scheme == "wss" }
+// TLS tells whether the upstream is spoken to with TLS.
+func (u UpstreamURI) TLS() bool { return u.Scheme == "mqtts" || u.Scheme == "wss" }
 
-// address is what tells one upstream from another.
-func (u upstreamURI) address() string {
-	if u.scheme == "unix" {
-		return u.path
+// Address is what is dialed, and tells one upstream from another of its scheme:
+// host and port, or the path of a Unix socket.
+func (u UpstreamURI) Address() string {
+	if u.Scheme == "unix" {
+		return u.Path
 	}
-	return net.JoinHostPort(u.host, u.port)
+	return net.JoinHostPort(u.Host, u.Port)
 }
 
 // local tells whether what is sent stays on this machine.
-func (u upstreamURI) local() bool {
-	ip, err := netip.ParseAddr(u.host)
-	return u.scheme == "unix" || u.host == "localhost" || err == nil && ip.IsLoopback()
+func (u UpstreamURI) local() bool {
+	ip, err := netip.ParseAddr(u.Host)
+	return u.Scheme == "unix" || u.Host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // hasCredentials tells whether there is user information in what follows the
@@ -151,13 +152,13 @@ const hidden = "***"
 
 // withoutPassword is a URI with *** in place of its password.
 func withoutPassword(text string) string {
-	u, err := parseUpstream(text)
-	if err != nil || u.user == nil {
+	u, err := ParseUpstream(text)
+	if err != nil || u.User == nil {
 		return withoutCredentials(text)
 	}
-	scheme, rest, _ := strings.Cut(u.bare, "://")
-	user := url.User(u.user.Username()).String()
-	if _, ok := u.user.Password(); ok {
+	scheme, rest, _ := strings.Cut(u.Bare, "://")
+	user := url.User(u.User.Username()).String()
+	if _, ok := u.User.Password(); ok {
 		user += ":" + hidden
 	}
 	return scheme + "://" + user + "@" + rest

@@ -99,30 +99,30 @@ func (v *validation) upstreams(key string, b *Bridge) {
 	written, complete := b.written(), b.Endpoints()
 	encrypted, seen := false, map[string]int{}
 	for i := range written {
-		uri, err := parseUpstream(written[i].URI)
+		uri, err := ParseUpstream(written[i].URI)
 		if err != nil {
 			v.add(key+b.uriKey(i), "%v", err)
 			encrypted = true // not known
 			continue
 		}
-		if first, taken := seen[uri.scheme+uri.address()]; taken {
+		if first, taken := seen[uri.Scheme+uri.Address()]; taken {
 			v.add(key+b.uriKey(i), "%q is what %s is already", withoutCredentials(written[i].URI), b.uriKey(first))
 		} else {
-			seen[uri.scheme+uri.address()] = i
+			seen[uri.Scheme+uri.Address()] = i
 		}
 		at := fmt.Sprintf("%supstreams[%d].", key, i)
 		v.credentials(at, written[i].ClientID, written[i].Username, written[i].Password, written[i].PasswordFile)
-		if uri.user != nil {
+		if uri.User != nil {
 			v.check(written[i].Username == "" && written[i].Password == "" && written[i].PasswordFile == "", at+"uri",
 				"%q has a user name, and there are keys for it and the password too; write them in one place", withoutCredentials(written[i].URI))
 		}
 		v.check(!before5(b) || complete[i].Username != "" || complete[i].Password == "" && complete[i].PasswordFile == "",
 			key+b.uriKey(i), "has a password and no user name, which does not go with protocol: %d; name a user, or allow protocol: 5", b.Protocol)
-		encrypted = encrypted || uri.tls()
-		if uri.tls() {
+		encrypted = encrypted || uri.TLS()
+		if uri.TLS() {
 			v.trust(key, at, written[i].TLS, complete[i].TLS)
 		} else if name := firstSet(written[i].TLS); name != "" {
-			v.add(at+"tls."+name, "has no meaning with %s; write mqtts or wss, or leave it out", uri.scheme)
+			v.add(at+"tls."+name, "has no meaning with %s; write mqtts or wss, or leave it out", uri.Scheme)
 		}
 	}
 	if name := firstSet(b.TLS); name != "" && !encrypted {
@@ -234,11 +234,11 @@ func (v *validation) identities(c *Config) {
 			}
 			v.check(!b.SharedSession || u.ClientID == first, fmt.Sprintf("%supstreams[%d].client_id", key, j),
 				"%q is not that of the first upstream, %q, which shared_session needs it to be; leave it out", u.ClientID, first)
-			uri, err := parseUpstream(u.URI)
+			uri, err := ParseUpstream(u.URI)
 			if err != nil {
 				continue
 			}
-			id := identity{uri.address(), u.ClientID}
+			id := identity{uri.Address(), u.ClientID}
 			if other, ok := taken[id]; ok && other != i {
 				v.add(key+b.uriKey(j), "%q is where bridges[%d] is %q too, so that each would push the other out; give them different client_id", withoutCredentials(u.URI), other, u.ClientID)
 			} else {

@@ -215,18 +215,18 @@ func TestCircles(t *testing.T) {
 }
 
 func TestParseUpstream(t *testing.T) {
-	for uri, want := range map[string]upstreamURI{
-		"mqtt://Node1":              {scheme: "mqtt", host: "node1", port: "1883"},
-		"MQTTS://node1:0883/":       {scheme: "mqtts", host: "node1", port: "883", path: "/"},
-		"ws://node1/a/b":            {scheme: "ws", host: "node1", port: "80", path: "/a/b"},
-		"wss://[::1]":               {scheme: "wss", host: "::1", port: "443"},
-		"unix:///run/broker.sock":   {scheme: "unix", path: "/run/broker.sock"},
-		"mqtt://[fe80::1%25eth0]:1": {scheme: "mqtt", host: "fe80::1%eth0", port: "1"},
+	for uri, want := range map[string]UpstreamURI{
+		"mqtt://Node1":              {Scheme: "mqtt", Host: "node1", Port: "1883"},
+		"MQTTS://node1:0883/":       {Scheme: "mqtts", Host: "node1", Port: "883", Path: "/"},
+		"ws://node1/a/b":            {Scheme: "ws", Host: "node1", Port: "80", Path: "/a/b"},
+		"wss://[::1]":               {Scheme: "wss", Host: "::1", Port: "443"},
+		"unix:///run/broker.sock":   {Scheme: "unix", Path: "/run/broker.sock"},
+		"mqtt://[fe80::1%25eth0]:1": {Scheme: "mqtt", Host: "fe80::1%eth0", Port: "1"},
 	} {
-		got, err := parseUpstream(uri)
+		got, err := ParseUpstream(uri)
 		require.NoError(t, err, uri)
-		require.Equal(t, uri, got.bare)
-		got.bare = ""
+		require.Equal(t, uri, got.Bare)
+		got.Bare = ""
 		require.Equal(t, want, got)
 	}
 	for uri, want := range map[string]string{
@@ -254,7 +254,7 @@ func TestParseUpstream(t *testing.T) {
 		"mqtt://u:sec/ret@node1":    `"mqtt://node1" is no URI; write what is special in a user name or password (%, @, :, /, ?, #, a space) as %25, %40, ..., or use the keys username and password`,
 		"mqtt://u:sec#ret@node1":    `"mqtt://node1" is no URI; write what is special in a user name or password (%, @, :, /, ?, #, a space) as %25, %40, ..., or use the keys username and password`,
 	} {
-		_, err := parseUpstream(uri)
+		_, err := ParseUpstream(uri)
 		require.EqualError(t, err, want)
 	}
 	for uri, want := range map[string]string{

@@ -144,12 +144,12 @@ func returns(r *Receive, f *Forward) bool {
 func meet(a, b *Bridge) bool {
 	addresses := map[string]bool{}
 	for _, u := range a.written() {
-		if uri, err := parseUpstream(u.URI); err == nil {
-			addresses[uri.address()] = true
+		if uri, err := ParseUpstream(u.URI); err == nil {
+			addresses[uri.Address()] = true
 		}
 	}
 	for _, u := range b.written() {
-		if uri, err := parseUpstream(u.URI); err == nil && addresses[uri.address()] {
+		if uri, err := ParseUpstream(u.URI); err == nil && addresses[uri.Address()] {
 			return true
 		}
 	}

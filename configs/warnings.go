@@ -27,19 +27,19 @@ func (v *validation) warnings(key string, b *Bridge, listeners []Listener) {
 	}
 	written := b.written()
 	for i, u := range b.Endpoints() {
-		uri, err := parseUpstream(u.URI)
+		uri, err := ParseUpstream(u.URI)
 		if err != nil {
 			continue
 		}
 		at := key + b.uriKey(i)
-		if uri.tls() && u.TLS.Insecure {
+		if uri.TLS() && u.TLS.Insecure {
 			insecure := key + "tls.insecure"
 			if written[i].TLS.Insecure {
 				insecure = fmt.Sprintf("%supstreams[%d].tls.insecure", key, i)
 			}
-			v.add(insecure, "true trusts whoever answers at %s, who may read and change all that is sent; write ca_file instead, to trust a certificate of your own", uri.address())
+			v.add(insecure, "true trusts whoever answers at %s, who may read and change all that is sent; write ca_file instead, to trust a certificate of your own", uri.Address())
 		}
-		if !uri.tls() && !uri.local() && (u.Password != "" || u.PasswordFile != "") {
+		if !uri.TLS() && !uri.local() && (u.Password != "" || u.PasswordFile != "") {
 			v.add(at, "%q sends the password, and all messages, so that everyone on the way can read them; write mqtts or wss", u.URI)
 		}
 		if l := ownListener(uri, listeners); l != "" {
@@ -61,19 +61,19 @@ func (v *validation) warnings(key string, b *Bridge, listeners []Listener) {
 
 // ownListener is the name of the listener that a URI leads to; empty: none, or it
 // is not known.
-func ownListener(uri upstreamURI, listeners []Listener) string {
-	if !uri.local() || uri.scheme == "unix" {
+func ownListener(uri UpstreamURI, listeners []Listener) string {
+	if !uri.local() || uri.Scheme == "unix" {
 		return ""
 	}
 	for _, l := range listeners {
 		host, port, err := splitAddress(l.Address)
-		if err != nil || port != uri.port {
+		if err != nil || port != uri.Port {
 			continue
 		}
 		switch ip := net.ParseIP(host); {
-		case host == "", ip != nil && ip.IsUnspecified(), strings.EqualFold(host, uri.host):
+		case host == "", ip != nil && ip.IsUnspecified(), strings.EqualFold(host, uri.Host):
 			return l.Name
-		case uri.host == "localhost" && l.loopback(), strings.EqualFold(host, "localhost"):
+		case uri.Host == "localhost" && l.loopback(), strings.EqualFold(host, "localhost"):
 			return l.Name
 		}
 	}
