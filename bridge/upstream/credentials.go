@@ -3,7 +3,6 @@ package upstream
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strings"
 
@@ -11,7 +10,8 @@ import (
 )
 
 // authenticate chooses User Name and Password. A file that the URI or `password` makes needless is not read.
-func (u *Upstream) authenticate(c configs.Upstream, user *url.Userinfo) error {
+func (u *Upstream) authenticate(c configs.Upstream) error {
+	user := u.address.User
 	u.username = c.Username
 	if user.Username() != "" {
 		u.username = user.Username()

@@ -13,7 +13,7 @@ import (
 // With TLS 1.3 a server judges the certificate that it is shown after the handshake: its refusal comes with the first Read.
 func (u *Upstream) Dial(ctx context.Context) (net.Conn, error) {
 	conn, err := u.connect(ctx)
-	if err == nil && u.address.secure() {
+	if err == nil && u.address.TLS() {
 		conn, err = u.protect(ctx, conn)
 	}
 	if err == nil && u.address.web() {
@@ -27,11 +27,10 @@ func (u *Upstream) Dial(ctx context.Context) (net.Conn, error) {
 
 // connect opens the socket. Package net turns on TCP_NODELAY, and keep-alive by the kernel.
 func (u *Upstream) connect(ctx context.Context) (net.Conn, error) {
-	network, where := u.address.endpoint()
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, network, where)
+	conn, err := d.DialContext(ctx, u.address.network(), u.address.Address())
 	if err != nil {
-		return nil, failure(ctx, "connect to "+where, err)
+		return nil, failure(ctx, "connect to "+u.address.Address(), err)
 	}
 	return conn, nil
 }
@@ -41,8 +40,7 @@ func (u *Upstream) protect(ctx context.Context, conn net.Conn) (net.Conn, error)
 	secure := tls.Client(conn, u.trust())
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		_, where := u.address.endpoint()
-		return nil, failure(ctx, "TLS handshake with "+where, err)
+		return nil, failure(ctx, "TLS handshake with "+u.address.Address(), err)
 	}
 	return secure, nil
 }

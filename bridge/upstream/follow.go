@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 )
 
@@ -25,29 +26,30 @@ func (u *Upstream) Follow(reference string) (*Upstream, error) {
 	if first == nil {
 		return nil, fmt.Errorf("upstream %s: the Server Reference is empty", u.Name())
 	}
-	return nil, fmt.Errorf("upstream %s: the Server Reference %q: %w", u.Name(), withoutCredentials(reference), first)
+	return nil, fmt.Errorf("upstream %s: the Server Reference: %w", u.Name(), first)
 }
 
 // refer reads one reference. A path is only in a URI; a WebSocket elsewhere is at the same one otherwise.
 func (u *Upstream) refer(one string) (address, error) {
 	isURI := strings.Contains(one, "://")
 	if !isURI {
-		one = u.address.scheme + "://" + one
+		one = u.address.Scheme + "://" + one
 	}
-	next, user, err := parse(one)
+	next, err := parse(one)
 	switch {
 	case err != nil:
 		return address{}, err
-	case next.scheme != u.address.scheme:
-		return address{}, fmt.Errorf("%s is not followed to %s", u.address.scheme, next.scheme)
-	case next.scheme == schemeUnix:
+	case next.Scheme != u.address.Scheme:
+		return address{}, fmt.Errorf("%s is not followed to %s", u.address.Scheme, next.Scheme)
+	case next.Scheme == "unix":
 		return address{}, errors.New("a Unix socket refers to no other Server")
-	case user != nil:
+	case next.User != nil:
 		return address{}, errors.New("it brings credentials of its own")
-	case !isURI && next.path != "":
-		return address{}, fmt.Errorf("%s is no host", next.authority()+next.path)
-	case next.path == "":
-		next.path = u.address.path
+	case !isURI && next.Path != "":
+		return address{}, fmt.Errorf("%s is no host", next.Bare)
+	case next.Path == "" && u.address.Path != "":
+		next.Path = u.address.Path
+		next.Bare += (&url.URL{Path: next.Path}).EscapedPath()
 	}
 	return next, nil
 }

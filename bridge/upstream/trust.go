@@ -50,6 +50,6 @@ func (u *Upstream) trust() *tls.Config {
 		return u.tls
 	}
 	t := u.tls.Clone()
-	t.ServerName = u.address.host
+	t.ServerName = u.address.Host
 	return t
 }

@@ -21,24 +21,24 @@ type Upstream struct {
 // New takes c, which has in it what the bridge says for all its upstreams, and reads the files that it names. User Name and Password of the URI go
 // before those of `username` and `password`. Errors name the upstream and the key, and the file if it is one's.
 func New(c configs.Upstream) (*Upstream, error) {
-	a, user, err := parse(c.URI)
+	a, err := parse(c.URI)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	u := &Upstream{address: a, clientID: c.ClientID}
-	if err := u.authenticate(c, user); err != nil {
-		return nil, fmt.Errorf("upstream %s: %w", a, err)
+	if err := u.authenticate(c); err != nil {
+		return nil, fmt.Errorf("upstream %s: %w", u.Name(), err)
 	}
-	if a.secure() {
+	if a.TLS() {
 		if u.tls, err = load(c.TLS); err != nil {
-			return nil, fmt.Errorf("upstream %s: %w", a, err)
+			return nil, fmt.Errorf("upstream %s: %w", u.Name(), err)
 		}
 	}
 	return u, nil
 }
 
 // Name is the URI as it was configured, without credentials: what tells one upstream from another, and may be logged.
-func (u *Upstream) Name() string { return u.address.String() }
+func (u *Upstream) Name() string { return u.address.Bare }
 
 // ClientID is the Client Identifier to connect with.
 func (u *Upstream) ClientID() string { return u.clientID }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/coder/websocket"
@@ -19,14 +18,11 @@ const parting = 2 * time.Second
 
 // upgrade makes a WebSocket of conn, which it closes after an error.
 func (u *Upstream) upgrade(ctx context.Context, conn net.Conn) (net.Conn, error) {
-	path := u.address.path
-	if path == "" {
-		path = defaultPath
-	}
+	where := u.address.request()
 	// The connection is there, with TLS if that is wanted: the HTTP client is handed it for a request without. It follows no redirection, for
 	// which it would want another one.
 	handed := func(context.Context, string, string) (net.Conn, error) { return conn, nil }
-	ws, answer, err := websocket.Dial(ctx, (&url.URL{Scheme: "ws", Host: u.address.authority(), Path: path}).String(), &websocket.DialOptions{
+	ws, answer, err := websocket.Dial(ctx, where.String(), &websocket.DialOptions{
 		HTTPClient: &http.Client{
 			Transport:     &http.Transport{DialContext: handed, DisableKeepAlives: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -42,7 +38,7 @@ func (u *Upstream) upgrade(ctx context.Context, conn net.Conn) (net.Conn, error)
 		err = fmt.Errorf("the upstream answers with status %s", answer.Status)
 	}
 	_ = conn.Close()
-	return nil, failure(ctx, "WebSocket at "+path, err)
+	return nil, failure(ctx, "WebSocket at "+where.Path, err)
 }
 
 // webConn is a WebSocket as a net.Conn.
