@@ -16,6 +16,9 @@ const patience = 60 * time.Second
 // binary is the path of troupe: TROUPE_BINARY, or built from the sources by TestMain. mochi is that of bench/peers/mochi.
 var binary, mochi string
 
+// switches is how often TestPlannedSwitch goes from one upstream to the other.
+var switches = flag.Int("switches", 10, "how often an operator switches")
+
 // compare runs what measures another broker's bridges and asserts nothing.
 var compare = flag.Bool("compare", false, "show what Mosquitto's bridge does with the same faults")
 

@@ -58,6 +58,21 @@ func TestOneUpstream(t *testing.T) {
 	}
 }
 
+// TestOneUpstreamBefore5 does so with MQTT 3.1.1 on the link.
+func TestOneUpstreamBefore5(t *testing.T) {
+	for _, f := range faults() {
+		if f.name != "silent cut" && f.name != "reset" && f.name != "torn" {
+			continue
+		}
+		for _, d := range []direction{forward, receive} {
+			t.Run(f.name+"/"+string(d), func(t *testing.T) {
+				t.Parallel()
+				through(t, newScene(t, "mosquitto", "protocol: 4"), d, f)
+			})
+		}
+	}
+}
+
 // through sends messages, before, while and after a fault happens.
 func through(t *testing.T, s *scene, d direction, f fault) {
 	from, to, root := d.ends(s)
