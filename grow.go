@@ -165,10 +165,13 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 	}
 }
 
-// refuse refuses Clients whose Session would have to be kept when nothing can be
+// refuse refuses Clients that would be taken for a bridge of this instance, and those whose Session would have to be kept when nothing can be
 // any more. Who comes for a Session that is there would change it: when it ends,
 // say.
 func (t *tree) refuse(c *packet.Connect) packet.ReasonCode {
+	if message.OfBridge(string(c.ClientID)) {
+		return packet.ClientIdentifierNotValid
+	}
 	if t.tables.Waits && t.tables.ReadOnly.Load() && t.envs[0].Limits.Outlives(c) {
 		return packet.ServerUnavailable
 	}
