@@ -177,6 +177,12 @@ func secured(t *testing.T, c *tls.Config) (port string, seen chan tls.Connection
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), seen
 }
 
+// securedHost serves TLS with a host of its own.
+func securedHost(t *testing.T, a *authority, host func(net.Conn)) (port string) {
+	t.Helper()
+	return strconv.Itoa(serve(t, tls.NewListener(listen(t), a.server(t)), host).Addr().(*net.TCPAddr).Port)
+}
+
 func TestTLS(t *testing.T) {
 	a := newAuthority(t)
 	certificate, key := a.issue(t, "bridge", false, time.Now().Add(-time.Hour))
