@@ -90,7 +90,11 @@ func New(options ...Option) (*Broker, error) {
 	for _, option := range options {
 		option(b)
 	}
-	if err := b.config.Validate(); err != nil {
+	judged := b.config
+	if b.store != nil && judged.DataDir == "" {
+		judged.DataDir = "." // what is kept is kept elsewhere
+	}
+	if err := judged.Validate(); err != nil {
 		return nil, err
 	}
 	names := make(map[string]bool)

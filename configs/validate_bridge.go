@@ -22,6 +22,10 @@ func (v *validation) bridges(c *Config) {
 			names[b.Name] = i
 		}
 		v.bridge(key, b)
+		if b.Acknowledge == AcknowledgeRemote {
+			v.check(c.DataDir != "", key+"acknowledge", "remote needs a data directory, where what waits for the upstream is kept; allowed: local, or a data_dir")
+			v.check(c.Durability != DurabilityMemory, key+"acknowledge", "remote does not go with durability: memory, with which nothing waits to be acknowledged; allowed: local, or another durability")
+		}
 		v.upstreams(key, b)
 		v.rules(key, b)
 	}

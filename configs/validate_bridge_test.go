@@ -76,6 +76,15 @@ func TestBridgeRanges(t *testing.T) {
 	}
 }
 
+func TestRemoteAcknowledgementNeedsSafety(t *testing.T) {
+	c := bridged(func(b *Bridge) { b.Acknowledge = AcknowledgeRemote })
+	require.NoError(t, c.Validate())
+	c.Durability = DurabilityMemory
+	require.ErrorContains(t, c.Validate(), "bridges[0].acknowledge: remote does not go with durability: memory")
+	c.Durability, c.DataDir = DurabilityDisk, ""
+	require.ErrorContains(t, c.Validate(), "bridges[0].acknowledge: remote needs a data directory")
+}
+
 // What does not go together is refused where it was written, with the way out.
 func TestBridgeThatCannotWork(t *testing.T) {
 	forward := func(change func(f *Forward)) func(b *Bridge) {
