@@ -19,6 +19,9 @@ var binary, mochi string
 // switches is how often TestPlannedSwitch goes from one upstream to the other.
 var switches = flag.Int("switches", 10, "how often an operator switches")
 
+// weak is how long TestWeakUpstream publishes more than the link takes.
+var weak = flag.Duration("weak", 5*time.Second, "how long more is published than the upstream takes")
+
 // compare runs what measures another broker's bridges and asserts nothing.
 var compare = flag.Bool("compare", false, "show what Mosquitto's bridge does with the same faults")
 
