@@ -71,7 +71,7 @@ func (f *Failover) Switch(to int, now int64) ([]Action, error) {
 		current = f.candidate
 	}
 	switch {
-	case f.paused:
+	case f.paused || !f.started:
 		return nil, ErrPaused
 	case to != Any && (to < 0 || to >= len(f.upstreams)):
 		return nil, ErrUnknown

@@ -69,6 +69,7 @@ type Action struct {
 	Reference string // the Server Reference to follow from there; empty: none
 	Retry     bool   // a Connect while nothing carries, after a link has failed or was lost
 	Why       string // of Leave and Stop
+	Failed    bool   // of Stop: the link did not keep to its time
 }
 
 // End is how a link ended.
@@ -125,6 +126,8 @@ type Failover struct {
 	started   bool
 	failed    bool      // something has ended since a link last carried
 	last      *upstream // that a link was last brought up to, or that last carried
+	lastError string
+	lastAt    int64
 	next      ID
 	now       int64
 	actions   []Action

@@ -83,6 +83,9 @@ func (f *Failover) Upstreams() []Upstream {
 	return all
 }
 
+// LastError is the last of all errors, and when that was in Unix ms; "", 0: there was none.
+func (f *Failover) LastError() (text string, at int64) { return f.lastError, f.lastAt }
+
 func (f *Failover) use(u *upstream) State {
 	up := func(l *link) bool { return l != nil && l.upstream == u && l.phase >= ready }
 	switch c, n, p := f.carrier, f.candidate, f.probe; {

@@ -121,6 +121,7 @@ func (f *Failover) over(l *link, end End, now int64) {
 	}
 	f.failed = f.failed || l.kind == Connect
 	u.lastError, u.lastAt = end.Text, now
+	f.lastError, f.lastAt = end.Text, now
 	worked := l.phase == carrying && now-l.since >= f.settled()
 	if worked {
 		u.failures, u.retryAt = 0, 0
@@ -170,7 +171,7 @@ func (f *Failover) late() {
 			continue
 		}
 		text := map[phase]string{connecting: "the link does not come up", starting: "the link does not begin to carry", leaving: "the link does not leave"}[l.phase]
-		f.do(Action{Kind: Stop, Link: l.id, Why: text})
+		f.do(Action{Kind: Stop, Link: l.id, Why: text, Failed: true})
 		f.over(l, End{Text: text, Asked: l.phase == leaving}, f.now)
 	}
 }
