@@ -74,14 +74,16 @@ type Bridge struct {
 	generation  int                    // of settings that links are made of
 	former      []string
 	established bool  // at least once
-	askedAt     int64 // when the Session was to be established; 0: it is
+	askedAt     int64 // when the Session was asked for something; 0: it has answered
 	due         bool  // it is to be established anew once no link from before carries
 	draining    bool
 	removing    bool
 	retiring    bool
+	ended       bool
 	drained     []chan<- error // who waits
 	reloaded    []chan<- error
 	removed     []chan<- Removed
+	quiesced    []chan<- struct{}
 	current     undelivered // what is being handled
 
 	told     told
@@ -118,14 +120,20 @@ func (b *Bridge) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		b.start(ctx)
-	case *actor.Stopping, *actor.Restarting:
+	case *actor.Restarting:
 		b.stop()
+	case *actor.Stopping:
+		b.stop()
+		b.end()
 	case *actor.Terminated:
 		ctx.Send(b.self, gone{m.Who.Id}) // behind what it said before
 	case *message.Established:
 		b.onEstablished(ctx)
 	case *message.Retired:
 		b.onRetired(ctx, m)
+	case *message.Quiesce:
+		b.quiesced = append(b.quiesced, m.Done)
+		b.act(ctx, b.choice.Pause(b.now()))
 	case *message.Credit:
 		b.told.publisher.Credit(m.Receiver)
 	case message.Continue:
@@ -203,14 +211,36 @@ func (b *Bridge) stop() {
 		answer(reply, Removed{Err: ErrEnded})
 	}
 	b.drained, b.reloaded, b.removed, b.current = nil, nil, nil, nil
+	b.rested()
 	b.told.publisher.End()
+}
+
+// end says that the bridge is no more. After Remove nothing of it is left that could say so.
+func (b *Bridge) end() {
+	if b.choice == nil {
+		return
+	}
+	b.ended = true
+	b.show()
+	b.told.publisher.End()
+}
+
+// rested tells who has asked for Quiesce that no link is there any more.
+func (b *Bridge) rested() {
+	for _, done := range b.quiesced {
+		answer(done, struct{}{})
+	}
+	b.quiesced = nil
 }
 
 // settle follows each message: it sees to what can be done now, to the timer, and to what others see.
 func (b *Bridge) settle(ctx actor.Context) {
 	b.settleSession()
 	b.settleDrain(ctx)
-	b.settleRemoval(ctx)
+	b.settleRemoval()
+	if len(b.links) == 0 {
+		b.rested()
+	}
 	b.wake()
 	b.show()
 }
@@ -239,7 +269,11 @@ func (b *Bridge) wake() {
 func (b *Bridge) onTick(ctx actor.Context) {
 	if b.askedAt != 0 && b.now() >= b.askedAt+establishIn {
 		b.log.Warn("the Session of the bridge does not answer, it is asked again")
-		b.establish()
+		if b.removing {
+			b.retire()
+		} else {
+			b.establish()
+		}
 	}
 	b.act(ctx, b.choice.Tick(b.now()))
 }

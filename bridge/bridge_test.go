@@ -43,6 +43,7 @@ type stub struct {
 	Link
 	pid   *actor.PID
 	got   []any
+	ready bool // it has said so
 	ended bool
 }
 
@@ -80,7 +81,7 @@ func settings(t require.TestingT, change func(*configs.Bridge), uris ...string) 
 }
 
 func newScene(t *testing.T, interval int64, of Settings) *scene {
-	s := &scene{T: t, Stage: actortest.NewStage(), handle: new(Handle), topics: make(map[string]string)}
+	s := &scene{T: t, Stage: actortest.NewStage(), handle: NewHandle("north"), topics: make(map[string]string)}
 	tables := routing.New(s.Root, 2, 1)
 	s.registry, s.reader, s.keeper = s.Witness(), s.Witness(), s.Witness()
 	tables.Retained[0] = s.keeper.PID
@@ -144,6 +145,7 @@ func (s *scene) last() *stub {
 }
 
 func (s *scene) ready(l *stub) {
+	l.ready = true
 	s.Send(s.bridge, &link.Ready{Link: l.pid})
 }
 
@@ -412,6 +414,7 @@ func TestReloadOfRules(t *testing.T) {
 	s.end(a, link.Ended{Cause: errors.New("taken over"), Code: packet.SessionTakenOver})
 	require.Equal(t, "new/#", s.establish().Subscriptions[0].Filter)
 	require.NoError(t, <-reply)
+	require.Empty(t, s.lines.FilterMessage("the link was lost").All(), "it was replaced")
 	s.carry(next)
 	require.Equal(t, Connected, s.handle.Status().State)
 	require.Len(t, s.links, 2)
@@ -437,7 +440,10 @@ func TestRemove(t *testing.T) {
 		} else {
 			s.end(s.last(), link.Ended{})
 		}
-		require.Equal(t, []any{&message.Retire{ClientID: "$bridge/north", Discard: true, Bridge: s.bridge}}, s.registry.Got())
+		retire := []any{&message.Retire{ClientID: "$bridge/north", Discard: true, Bridge: s.bridge}}
+		require.Equal(t, retire, s.registry.Got())
+		s.pass(establishIn + 100)
+		require.Equal(t, retire, s.registry.Got(), "there was no answer")
 		s.Send(s.bridge, &message.Retired{ClientID: "$bridge/north", Left: 5})
 		require.Equal(t, Removed{Left: 5}, <-removed)
 		for topic, value := range s.published() {
@@ -445,6 +451,33 @@ func TestRemove(t *testing.T) {
 		}
 		require.ErrorIs(t, s.ask(&Pause{reply}, reply), ErrEnded, "it has ended")
 	}
+}
+
+func TestQuiesce(t *testing.T) {
+	s := begun(t, settings(t, nil, "mqtt://a"))
+	s.carry(s.last())
+	done := make(chan struct{}, 1)
+	s.Send(s.bridge, &message.Quiesce{Done: done})
+	require.Empty(t, done)
+	require.Contains(t, s.last().got, link.Leave{})
+	s.end(s.last(), link.Ended{})
+	require.Len(t, done, 1)
+	s.pass(60_000)
+	require.Len(t, s.links, 1)
+}
+
+func TestEnds(t *testing.T) {
+	s := begun(t, settings(t, nil, "mqtt://a"))
+	s.carry(s.last())
+	s.Root.Stop(s.bridge)
+	s.Settle()
+	require.True(t, s.last().ended)
+	status := s.handle.Status()
+	require.Equal(t, Ended, status.State)
+	require.Empty(t, status.Upstream)
+	topics := s.published()
+	require.Equal(t, "ended", topics["$SYS/broker/bridge/north/state"])
+	require.Equal(t, "0", topics["$SYS/broker/connection/troupe-north/state"])
 }
 
 // A command that the bridge fails over is answered.

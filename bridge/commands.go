@@ -206,12 +206,17 @@ func (b *Bridge) remove(ctx actor.Context, m *Remove) {
 }
 
 // settleRemoval gives the Session up once no link is there any more.
-func (b *Bridge) settleRemoval(ctx actor.Context) {
+func (b *Bridge) settleRemoval() {
 	if !b.removing || b.retiring || len(b.links) > 0 {
 		return
 	}
 	b.retiring = true
-	ctx.Send(b.registry(), &message.Retire{ClientID: b.clientID(), Discard: b.o.Handle.kept.Load().discard, Bridge: b.self})
+	b.retire()
+}
+
+func (b *Bridge) retire() {
+	b.askedAt = b.now()
+	b.root.Send(b.registry(), &message.Retire{ClientID: b.clientID(), Discard: b.o.Handle.kept.Load().discard, Bridge: b.self})
 }
 
 func (b *Bridge) onRetired(ctx actor.Context, m *message.Retired) {
@@ -224,5 +229,6 @@ func (b *Bridge) onRetired(ctx actor.Context, m *message.Retired) {
 	}
 	b.removed = nil
 	b.told.clear(b)
+	b.told.silent = true
 	ctx.Stop(b.self)
 }

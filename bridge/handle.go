@@ -9,7 +9,7 @@ import (
 	"github.com/troupemq/troupe/bridge/failover"
 )
 
-// Handle is how others see a bridge, from any goroutine. It outlives failures of the actor. The zero value is ready for use.
+// Handle is how others see a bridge, from any goroutine. It outlives failures of the actor.
 type Handle struct {
 	Figures  message.BridgeFigures
 	Attempts atomic.Int64 // links to upstreams that were begun, without probes
@@ -20,6 +20,13 @@ type Handle struct {
 	kept   atomic.Pointer[kept] // written by the actor alone
 	links  atomic.Uint64        // links that were spawned
 	up     sync.Once
+}
+
+// NewHandle makes the handle of a bridge that has not begun.
+func NewHandle(name string) *Handle {
+	h := new(Handle)
+	h.status.Store(&Status{Name: name, State: Connecting})
+	return h
 }
 
 // kept is what the actor is to know after a failure of its own.
@@ -57,6 +64,7 @@ const (
 	Draining   State = "draining"  // takes nothing more, and hands on what waits
 	Paused     State = "paused"
 	Removing   State = "removing"
+	Ended      State = "ended" // with the instance, by Remove, or because it failed too often
 )
 
 // Status is how a bridge was when something last changed.
@@ -86,11 +94,7 @@ type UpstreamStatus struct {
 
 // Status is how the bridge is.
 func (h *Handle) Status() Status {
-	s := h.status.Load()
-	if s == nil {
-		return Status{State: Connecting}
-	}
-	now := *s
+	now := *h.status.Load()
 	now.Attempts, now.Retries, now.Switches = h.Attempts.Load(), h.Retries.Load(), h.Switches.Load()
 	return now
 }
@@ -103,10 +107,10 @@ func (b *Bridge) show() {
 	before := b.o.Handle.status.Load()
 	s := &Status{Name: b.settings.Config.Name, State: b.state()}
 	c, _ := b.choice.Carrier()
-	if l := b.links[c.ID]; l != nil && (c.Carries || c.Leaving) {
+	if l := b.links[c.ID]; l != nil && !b.ended && (c.Carries || c.Leaving) {
 		s.Upstream = l.name
 	}
-	if before == nil || before.State != s.State || before.Upstream != s.Upstream {
+	if before.State != s.State || before.Upstream != s.Upstream {
 		b.changed = b.now()
 	}
 	s.Since = moment(b.changed)
@@ -121,7 +125,7 @@ func (b *Bridge) show() {
 	}
 	text, at := b.choice.LastError()
 	s.LastError, s.LastErrorAt = text, moment(at)
-	if before != nil && text == "" { // the actor had failed
+	if text == "" { // the actor had failed
 		s.LastError, s.LastErrorAt = before.LastError, before.LastErrorAt
 	}
 	b.o.Handle.status.Store(s)
@@ -132,6 +136,8 @@ func (b *Bridge) state() State {
 	c, carries := b.choice.Carrier()
 	_, candidate := b.choice.Candidate()
 	switch {
+	case b.ended:
+		return Ended
 	case b.removing:
 		return Removing
 	case b.choice.Paused():

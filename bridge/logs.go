@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/bridge/failover"
+	"github.com/troupemq/troupe/protocol/packet"
 )
 
 // repeatedAfter is how long, in milliseconds, an upstream may go on failing in the same way until that is logged again.
@@ -59,6 +60,8 @@ func (b *Bridge) logEnd(id failover.ID, end failover.End) {
 	switch {
 	case c.ID == id && c.Leaving && end.Asked:
 		b.log.Info("the link was ended in order", zap.String("upstream", c.Upstream))
+	case c.ID == id && end.Code == packet.SessionTakenOver && n.ID != 0:
+		b.log.Info("the upstream ended the link for the new one", zap.String("upstream", c.Upstream))
 	case c.ID == id:
 		if c.Settled {
 			delete(b.episodes, c.Upstream)

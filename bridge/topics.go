@@ -13,6 +13,7 @@ type told struct {
 	publisher routing.Publisher
 	last      map[string]string // by topic
 	codes     []packet.ReasonCode
+	silent    bool // all was taken back
 }
 
 // states are the topics below $SYS/broker/bridge/<name>/ that are published when they change.
@@ -133,7 +134,7 @@ func (b *Bridge) topic(below string) string {
 
 // publish publishes what differs from what was published before. An empty value takes a retained one back.
 func (t *told) publish(b *Bridge, topic, value string) {
-	if last, ok := t.last[topic]; ok && last == value {
+	if last, ok := t.last[topic]; t.silent || ok && last == value {
 		return
 	}
 	t.last[topic] = value

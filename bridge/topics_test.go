@@ -135,7 +135,7 @@ func TestTopicsAreDocumented(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, published, documented)
-	for _, s := range []State{Connecting, Connected, Switching, Waiting, Draining, Paused, Removing} {
+	for _, s := range []State{Connecting, Connected, Switching, Waiting, Draining, Paused, Removing, Ended} {
 		require.Contains(t, section, "`"+string(s)+"`")
 	}
 }
