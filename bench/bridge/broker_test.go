@@ -36,7 +36,7 @@ func newBroker(t testing.TB, kind string) *broker {
 	t.Cleanup(func() {
 		b.kill()
 		_ = os.RemoveAll(dir)
-		if t.Failed() && os.Getenv("TROUPE_TEST_LOG") != "" {
+		if t.Failed() && os.Getenv("SHOW_LOGS") != "" {
 			t.Logf("the log of %s at %s:\n%s", b.kind, b.address, b.log)
 		}
 	})

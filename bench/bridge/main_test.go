@@ -13,7 +13,7 @@ import (
 // patience is how long anything may take that is bound to happen. It decides how late a broken broker is noticed and nothing else.
 const patience = 60 * time.Second
 
-// binary is the path of troupe: TROUPE_BINARY, or built from the sources by TestMain. mochi is that of bench/peers/mochi.
+// binary is the path of troupe: BINARY_UNDER_TEST, or built from the sources by TestMain. mochi is that of bench/peers/mochi.
 var binary, mochi string
 
 // switches is how often TestPlannedSwitch goes from one upstream to the other.
@@ -37,7 +37,7 @@ func testMain(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	if binary = os.Getenv("TROUPE_BINARY"); binary == "" {
+	if binary = os.Getenv("BINARY_UNDER_TEST"); binary == "" {
 		binary = filepath.Join(dir, "troupe")
 		if err := build("../..", binary, "./cmd/troupe"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
