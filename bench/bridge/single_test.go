@@ -49,6 +49,9 @@ func TestOneUpstream(t *testing.T) {
 		}
 		for _, kind := range kinds {
 			for _, d := range []direction{forward, receive} {
+				if kind == "mochi" && d == receive {
+					continue // it sends what was in flight out of order, and keeps the last messages: to any subscriber that comes back
+				}
 				t.Run(kind+"/"+f.name+"/"+string(d), func(t *testing.T) {
 					t.Parallel()
 					through(t, newScene(t, kind), d, f)
