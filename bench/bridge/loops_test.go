@@ -26,7 +26,11 @@ func islands(t *testing.T, count int, entries func(i int, uris []string) []strin
 		all = append(all, &island{broker: b})
 	}
 	for i, b := range all {
-		b.configure(fmt.Sprintf("name: island-%d\ndurability: process\nbridges:\n%s", i, strings.Join(entries(i, uris), "")))
+		config := fmt.Sprintf("name: island-%d\ndurability: process\n", i)
+		if mine := entries(i, uris); len(mine) > 0 {
+			config += "bridges:\n" + strings.Join(mine, "")
+		}
+		b.configure(config)
 		b.start()
 	}
 	for i, b := range all {
