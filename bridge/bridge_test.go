@@ -330,6 +330,67 @@ func TestTheBridgeFailsWhileItIsPaused(t *testing.T) {
 	require.Len(t, s.links, 2)
 }
 
+func TestTheBridgeFailsWhileItDrains(t *testing.T) {
+	s := begun(t, settings(t, nil, "mqtt://a"))
+	s.carry(s.last())
+	s.handle.Figures.Queued.Store(1)
+	reply := make(chan error, 1)
+	s.Send(s.bridge, &Drain{reply})
+	s.establish()
+	s.Send(s.bridge, (*message.Credit)(nil))
+	require.ErrorIs(t, <-reply, ErrEnded)
+	require.Empty(t, s.establish().Subscriptions, "it takes nothing more")
+	require.Equal(t, Draining, s.handle.Status().State)
+	s.carry(s.last())
+	s.handle.Figures.Queued.Store(0)
+	s.pass(200)
+	require.Equal(t, Paused, s.handle.Status().State)
+}
+
+func TestTheLastErrorOutlivesTheActor(t *testing.T) {
+	s := begun(t, settings(t, nil, "mqtt://a"))
+	s.end(s.last(), link.Ended{Cause: errors.New("refused")})
+	s.Send(s.bridge, (*message.Credit)(nil))
+	require.Equal(t, "refused", s.handle.Status().LastError)
+	require.False(t, s.handle.Status().LastErrorAt.IsZero())
+}
+
+// What a link says that was stopped is not heard.
+func TestALinkThatWasStoppedIsNotHeard(t *testing.T) {
+	s := begun(t, settings(t, nil, "mqtt://a", "mqtt://b"))
+	old := s.last()
+	reply := make(chan error, 1)
+	require.NoError(t, s.ask(&Switch{"mqtt://b", reply}, reply))
+	require.True(t, old.ended)
+	s.Send(s.bridge, &link.Ready{Link: old.pid}, &link.Carries{Link: old.pid}, &link.Ended{Link: old.pid, Cause: errors.New("late")})
+	require.Empty(t, s.Failures)
+	require.Len(t, s.links, 2)
+	require.Empty(t, s.handle.Status().LastError)
+}
+
+// A link that comes up and is lost again and again is worth a few lines; one that has worked is worth one each time.
+func TestALinkThatFlapsIsNotLoggedEachTime(t *testing.T) {
+	s := begun(t, settings(t, nil, "mqtt://a"))
+	lose := func() {
+		s.end(s.last(), link.Ended{Cause: errors.New("cut")})
+		for n := len(s.links); n == len(s.links) && s.last().ended; {
+			s.pass(1000)
+		}
+	}
+	for range 50 {
+		s.carry(s.last())
+		lose()
+	}
+	require.Len(t, s.lines.FilterMessage("the link was lost").All(), 1)
+	require.Len(t, s.lines.FilterMessage("connected").All(), 2, "before the first loss, and after it")
+	for range 3 {
+		s.carry(s.last())
+		s.pass(15_000)
+		lose()
+	}
+	require.Len(t, s.lines.FilterMessage("the link was lost").All(), 4)
+}
+
 func TestPauseAndResume(t *testing.T) {
 	s := begun(t, settings(t, nil, "mqtt://a"))
 	s.carry(s.last())

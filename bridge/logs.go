@@ -63,7 +63,7 @@ func (b *Bridge) logEnd(id failover.ID, end failover.End) {
 	case c.ID == id && end.Code == packet.SessionTakenOver && n.ID != 0:
 		b.log.Info("the upstream ended the link for the new one", zap.String("upstream", c.Upstream))
 	case c.ID == id:
-		if c.Settled {
+		if c.Carries && b.now() >= c.SettledAt {
 			delete(b.episodes, c.Upstream)
 		}
 		b.logFailure("the link was lost", c.Upstream, end.Text, fields(c))

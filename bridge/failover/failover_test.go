@@ -319,3 +319,60 @@ func TestGuards(t *testing.T) {
 	carrier, _ := h.f.Carrier()
 	require.Equal(t, c.ID, carrier.ID, "the old one does not leave")
 }
+
+// A new link to the same upstream would push out the one that leaves in order.
+func TestResumeWaitsForTheLinkThatLeaves(t *testing.T) {
+	o := usual(Priority)
+	o.LeaveIn = 20_000
+	h := newHost(t, o, "a")
+	h.up()
+	h.do(h.f.Pause(h.now))
+	h.do(h.f.Resume(h.now))
+	require.Equal(t, -1, h.candidate())
+	h.loseCarrier(End{Asked: true})
+	require.Equal(t, 0, h.candidate())
+}
+
+func TestResumeWaitsForNoUpstream(t *testing.T) {
+	h := newHost(t, usual(Priority), "a")
+	h.failCandidate(End{Code: packet.NotAuthorized})
+	h.do(h.f.Pause(h.now))
+	h.do(h.f.Resume(h.now))
+	require.Equal(t, 0, h.candidate())
+}
+
+func TestReloadThatMakesTheProbeWorse(t *testing.T) {
+	h := newHost(t, usual(Priority), "a", "b")
+	h.failCandidate(End{})
+	h.up()
+	h.elapse(h.f.Next() - h.now)
+	p, ok := h.f.Probe()
+	require.True(t, ok)
+	h.ready(p.ID)
+	h.do(h.f.Reload(usual(Priority), []Entry{{Name: "b"}, {Name: "a"}}, h.now))
+	_, ok = h.f.Probe()
+	require.False(t, ok)
+	h.elapse(60_000)
+	require.Equal(t, -1, h.candidate())
+}
+
+func TestReloadWithAShorterPause(t *testing.T) {
+	h := newHost(t, usual(Priority), "a")
+	h.failCandidate(End{Code: packet.NotAuthorized})
+	o := usual(Priority)
+	o.Maximum = 2000
+	h.do(h.f.Reload(o, []Entry{{Name: "a"}}, h.now))
+	require.LessOrEqual(t, h.f.Next()-h.now, int64(2000))
+}
+
+// What cannot be renewed at once is tried again, and carries as it was meanwhile.
+func TestRenewFails(t *testing.T) {
+	h := newHost(t, usual(Priority), "a")
+	h.up()
+	h.do(h.f.Renew(h.now))
+	h.failCandidate(End{})
+	c, ok := h.f.Carrier()
+	require.True(t, ok && c.Carries)
+	h.elapse(h.f.Next() - h.now)
+	require.Equal(t, 0, h.candidate())
+}

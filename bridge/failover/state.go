@@ -137,9 +137,12 @@ func (f *Failover) seen(l *link) (Link, bool) {
 	if l == nil {
 		return Link{}, false
 	}
-	return Link{
+	seen := Link{
 		ID: l.id, Upstream: l.upstream.name, Index: l.upstream.index, Reference: l.reference, Since: l.since, Why: l.why,
 		Up: l.phase >= ready, Carries: l.phase == carrying, Leaving: l.phase == leaving,
-		Settled: l.phase == carrying && f.now-l.since >= f.settled(),
-	}, true
+	}
+	if seen.Carries {
+		seen.SettledAt = l.since + f.settled()
+	}
+	return seen, true
 }

@@ -45,7 +45,6 @@ func (f *Failover) handOver() {
 	c.enter(starting, f.now)
 	c.upstream.stale = false
 	f.last = c.upstream
-	f.drop(&f.probe, "switched")
 	f.do(Action{Kind: Carry, Link: c.id})
 }
 
