@@ -117,7 +117,7 @@ type Link struct {
 	Carries   bool
 	Leaving   bool
 	Since     int64 // Unix ms since when it is so
-	Settled   bool  // it has carried for long enough to have worked
+	SettledAt int64 // Unix ms from when on it has carried for long enough to have worked; 0: it does not carry
 	Why       string
 }
 
