@@ -27,6 +27,7 @@ func (t *tree) restore() error {
 			Counters: t.counters, Numbers: &t.numbers, Buffers: buffers, Log: t.broker.log,
 		})
 	}
+	t.bound(t.broker.config.Bridges)
 	t.release = buffers.Put
 	t.restored = make([][]message.Asleep, len(t.clients.Registries))
 	t.houses = make([]*message.House, len(t.clients.Registries))
@@ -63,7 +64,9 @@ func (t *tree) restoreSessions() {
 		}
 		door := t.houses[registry].NewDoor(t.numbers.Add(1), saved.ID, saved.Record.ClientID)
 		t.restored[registry] = append(t.restored[registry], message.Asleep{Door: door, At: at})
-		if !door.Bridge {
+		if door.Bridge {
+			t.orphaned(&saved)
+		} else {
 			t.counters.Sessions.Add(1)
 		}
 		t.counters.MessagesQueued.Add(int64(messages))

@@ -228,6 +228,7 @@ func (s *storage) serve(b *Broker) {
 	answering, err := control.Serve(control.Socket(s.config.DataDir), control.Handlers{
 		Log:     s.log,
 		Storage: func(context.Context) (control.Storage, error) { return s.usage(b) },
+		Bridges: b.bridgesForControl, Order: b.order,
 		Backup: func(ctx context.Context, w io.Writer) error {
 			if t, err := b.running(); err == nil {
 				t.flush(ctx) // with durability memory not all of it is written yet

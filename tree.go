@@ -14,6 +14,7 @@ import (
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/eventloop"
 	"github.com/troupemq/troupe/internal/telemetry"
+	"github.com/troupemq/troupe/persistence"
 )
 
 // tree is the supervision tree of one running instance. On the right, what
@@ -25,6 +26,8 @@ import (
 //	          ├─ sessions ── registry × 8 per loop          resume: a restart would end all below
 //	          │                └─ session                   restart as after a lost connection
 //	          ├─ program ─── publisher, subscriber, sys     restart
+//	          ├─ bridges ─── bridge                         restart: it finds its Session again
+//	          │                └─ link                      stop: as a lost connection
 //	          └─ listeners ─ listener                       resume
 //	                           └─ connections, per loop     resume
 //	                                └─ connection           stop: its Client comes back
@@ -51,6 +54,8 @@ type tree struct {
 	program   *actor.PID
 	publisher *actor.PID
 	listeners []*actor.PID
+	bridges   bridges
+	made      string                 // the identity of an instance that keeps nothing
 	release   func(*message.Packets) // gives an output buffer back
 	grown     chan struct{}          // closed when all that is set
 
@@ -74,6 +79,10 @@ func (t *tree) restart() system.Supervision {
 	return system.Supervision{Action: system.Restart, Limit: 10, Within: time.Minute, Exhausted: t.end}
 }
 
+func (t *tree) restartBridge() system.Supervision {
+	return system.Supervision{Action: system.Restart, Limit: 10, Within: time.Minute, Exhausted: t.bridgeLost}
+}
+
 var (
 	restartAlone = system.Supervision{Action: system.Restart, Limit: 10, Within: time.Minute}
 	resume       = system.Supervision{Action: system.Resume}
@@ -93,7 +102,11 @@ type ground struct {
 // plant begins to bring up the tree of b over its open listeners. Once grown is
 // closed every PID that somebody needs is set.
 func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
-	t := &tree{ground: g, broker: b, counters: new(telemetry.Counters), grown: make(chan struct{})}
+	t := &tree{ground: g, broker: b, counters: new(telemetry.Counters), grown: make(chan struct{}), made: persistence.NewIdentity()}
+	var err error
+	if t.bridges.settings, err = settingsOf(&b.config); err != nil {
+		return nil, err
+	}
 	t.system = system.New(system.Options{Log: b.log, Failed: t.count})
 	t.tables = routing.New(t.system.Root(), literalShards, retainedShards)
 	t.tables.Refusing = b.refusing()
@@ -111,9 +124,15 @@ func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 		t.family(ctx, "router", t.restart(), t.growRouter)
 		t.family(ctx, "sessions", resume, t.growSessions)
 		t.program = t.family(ctx, "program", t.restart(), t.growProgram)
-		t.family(ctx, "listeners", resume, func(ctx actor.Context) {
-			t.growListeners(ctx, open)
-			close(t.grown)
+		// Nobody is let in before the bridges get what he publishes.
+		listen := adopt(func(ctx actor.Context) {
+			t.family(ctx, "listeners", resume, func(ctx actor.Context) {
+				t.growListeners(ctx, open)
+				close(t.grown)
+			})
+		})
+		t.bridges.family = t.family(ctx, "bridges", t.restartBridge(), func(ctx actor.Context) {
+			t.growBridges(ctx, func() { t.system.Root().Send(t.root, listen) })
 		})
 	}}
 	if _, err := t.system.Spawn(instance, t.loops[0], "instance", t.fatal(), func(*system.Mailbox) actor.Actor { return top }); err != nil {
@@ -156,6 +175,8 @@ func (t *tree) count(f system.Failure) {
 		"shard":      &t.counters.FailedShard,
 		"keeper":     &t.counters.FailedRetained,
 		"listener":   &t.counters.FailedListener,
+		"bridge":     &t.counters.FailedBridge,
+		"link":       &t.counters.FailedBridge,
 	}[f.Kind]
 	if counter == nil {
 		counter = &t.counters.FailedOther

@@ -58,6 +58,8 @@ type Broker struct {
 	store  persistence.Store // handed in, or nil
 	handed []handedListener
 
+	reloading sync.Mutex // one Reload at a time
+
 	mu    sync.Mutex
 	phase phase
 	tree  *tree // while running
@@ -260,14 +262,25 @@ func (b *Broker) Addr(listener string) net.Addr {
 }
 
 // Config is the configuration in force.
-func (b *Broker) Config() configs.Config { return b.config }
+func (b *Broker) Config() configs.Config {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.config
+}
 
 // drain lets Clients have what waits for them, for at most grace, and tells
 // them good-bye.
 func (t *tree) drain(ctx context.Context, grace time.Duration) {
 	root := t.system.Root()
 	left := len(t.listeners) * len(t.loops)
-	quiet := make(chan struct{}, left)
+	bridges := t.runningBridges()
+	quiet := make(chan struct{}, left+len(bridges))
+	for _, bridge := range bridges { // or they would connect again
+		root.Send(bridge, &message.Quiesce{Done: quiet})
+	}
+	if grace > 0 {
+		left += len(bridges)
+	}
 	for _, listener := range t.listeners {
 		root.Send(listener, &message.Hush{})
 	}

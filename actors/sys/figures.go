@@ -62,6 +62,7 @@ var figures = []figure{
 	{"actors/failed/shard", func(c *telemetry.Counters) int64 { return c.FailedShard.Load() }},
 	{"actors/failed/retained", func(c *telemetry.Counters) int64 { return c.FailedRetained.Load() }},
 	{"actors/failed/listener", func(c *telemetry.Counters) int64 { return c.FailedListener.Load() }},
+	{"actors/failed/bridge", func(c *telemetry.Counters) int64 { return c.FailedBridge.Load() }},
 	{"actors/failed/other", func(c *telemetry.Counters) int64 { return c.FailedOther.Load() }},
 }
 

@@ -16,7 +16,7 @@ import (
 // notice, and when the link is wide again everything comes.
 func TestWeakUpstream(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, "mosquitto")
+	s := newScene(t, "troupe")
 	w := watch5(t, s.upstream, "five", "out/#")
 	flows(t, s.local, s.upstream, "out")
 	s.proxy.toxic("bandwidth", `{"rate": 10}`)

@@ -65,7 +65,9 @@ func (f *Failover) seek() {
 	case c == nil, c.phase == leaving, c.upstream.index < 0:
 		if u := f.choose(); u != nil && (c == nil || u != c.upstream) { // or it would push out the one that leaves
 			f.connect(u, "", 0)
-			f.candidate.why = "the upstream was removed"
+			if c != nil && c.upstream.index < 0 {
+				f.candidate.why = "the upstream was removed"
+			}
 		}
 	case c.upstream.stale && c.upstream.retryAt <= f.now:
 		f.connect(c.upstream, "", 0)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -27,7 +28,8 @@ func newServe(stderr *os.File) *cobra.Command {
 		Long: `Run the broker until SIGINT or SIGTERM. It then accepts no more connections,
 delivers what waits for connected clients for at most shutdown.grace_period,
 tells them that it is shutting down, and ends with exit code 0. A second signal
-ends it at once, with exit code 3.`,
+ends it at once, with exit code 3. SIGHUP reads the configuration again: bridges
+change as it says, and the log names what else would need a restart.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			config, sources, err := from.load(c)
@@ -41,7 +43,11 @@ ends it at once, with exit code 3.`,
 			for _, warning := range configs.Warnings(config, sources) {
 				logger.Warn("the configuration has a danger", zap.String("key", warning.Key), zap.Stringer("source", warning.Source), zap.String("warning", warning.Text))
 			}
-			return serve(c.Context(), config, logger, c.OutOrStdout())
+			again := func() (configs.Config, error) {
+				config, _, err := from.load(c)
+				return config, err
+			}
+			return serve(c.Context(), config, again, logger, c.OutOrStdout())
 		},
 	}
 	from.addFlags(c)
@@ -65,14 +71,17 @@ func whatIsKept(c configs.Config) string {
 }
 
 // serve runs one instance until a signal ends it. It prints to out where it
-// listens and where it keeps data.
-func serve(ctx context.Context, config configs.Config, log *zap.Logger, out io.Writer) error {
+// listens and where it keeps data. again loads the configuration once more.
+func serve(ctx context.Context, config configs.Config, again func() (configs.Config, error), log *zap.Logger, out io.Writer) error {
 	defer fitCollector(log)()
 	defer keepTidy()()
 	// Before the start, so that no signal finds the default behaviour.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	hangups := make(chan os.Signal, 1) // one that comes while another is obeyed asks for one more
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 
 	broker, err := troupe.New(troupe.WithConfig(config), troupe.WithLogger(log))
 	if err != nil {
@@ -86,11 +95,16 @@ func serve(ctx context.Context, config configs.Config, log *zap.Logger, out io.W
 	}
 	fmt.Fprintln(out, "troupe: "+whatIsKept(config))
 
-	select {
-	case <-broker.Done():
-		return broker.Err()
-	case s := <-signals:
-		log.Info("shutting down", zap.Stringer("signal", s), zap.Stringer("grace_period", config.Shutdown.GracePeriod))
+	for ended := false; !ended; {
+		select {
+		case <-broker.Done():
+			return broker.Err()
+		case <-hangups:
+			reload(ctx, broker, again, log)
+		case s := <-signals:
+			log.Info("shutting down", zap.Stringer("signal", s), zap.Stringer("grace_period", config.Shutdown.GracePeriod))
+			ended = true
+		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -106,4 +120,27 @@ func serve(ctx context.Context, config configs.Config, log *zap.Logger, out io.W
 	}
 	log.Info("shut down")
 	return nil
+}
+
+// reloadMost bounds how long a reload holds up a signal to end.
+const reloadMost = 10 * time.Second
+
+// reload reads the configuration again. What is wrong with it changes nothing.
+func reload(ctx context.Context, broker *troupe.Broker, again func() (configs.Config, error), log *zap.Logger) {
+	config, err := again()
+	if err != nil {
+		log.Error("the configuration was not reloaded, all stays as it is", zap.Error(err))
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, reloadMost)
+	defer cancel()
+	restart, err := broker.Reload(ctx, config)
+	if err != nil {
+		log.Error("the configuration was not reloaded in whole", zap.Error(err))
+		return
+	}
+	if len(restart) > 0 {
+		log.Warn("what has changed needs a restart", zap.Strings("keys", restart))
+	}
+	log.Info("reloaded", zap.Int("bridges", len(config.Bridges)))
 }

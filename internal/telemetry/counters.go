@@ -62,6 +62,7 @@ type Counters struct {
 	FailedShard      atomic.Int64
 	FailedRetained   atomic.Int64
 	FailedListener   atomic.Int64
+	FailedBridge     atomic.Int64 // its links too
 	FailedOther      atomic.Int64
 }
 

@@ -137,7 +137,9 @@ func TestEstablishMakesTheSubscriptionsThatAreWanted(t *testing.T) {
 
 // What a bridge brings back is acknowledged and goes nowhere, whoever says that it is a bridge.
 func TestGuardDropsWhatHasBeenHere(t *testing.T) {
-	via := func(value string) packet.UserProperties { return packet.UserProperties(nil).With(session.ViaProperty, value) }
+	via := func(value string) packet.UserProperties {
+		return packet.UserProperties(nil).With(session.ViaProperty, value)
+	}
 	bridge := packet.UserProperties(nil).With(session.BridgeProperty, "there")
 	for name, c := range map[string]struct {
 		connect    packet.UserProperties

@@ -120,9 +120,10 @@ func (s *Session) receive(p *packet.Publish, out *Output) bool {
 	return true
 }
 
-// receiveMaximum is what binds this Client. One of a version before 5.0 was not told of any bound.
+// receiveMaximum is what binds this Client. One of a version before 5.0 was not told of any bound; the upstream of a bridge may be of one, and some
+// send all that is open when their Client comes back.
 func (s *Session) receiveMaximum() int {
-	if s.version != packet.V5 {
+	if s.version != packet.V5 || s.limits.Bridge {
 		return 65535
 	}
 	return s.limits.receiveMaximum()
