@@ -22,8 +22,9 @@ func TestWeakUpstream(t *testing.T) {
 	s.proxy.toxic("bandwidth", `{"rate": 10}`)
 	ctx, cancel := context.WithTimeout(t.Context(), *weak)
 	defer cancel()
-	flood := newTraffic(t, s.local, "out", 0)
-	flood.start(int(weak.Seconds() * 1000))
+	const pace = 800 * time.Microsecond // of each of four streams: 5,000 messages/s where the link takes a hundred
+	flood := newTraffic(t, s.local, "out", pace)
+	flood.start(int(*weak / pace))
 
 	other := &publisher{stream: newStream("other", "other/1", 1), broker: s.local, five: true}
 	local := watch5(t, s.local, "bystander", "other/#")

@@ -256,11 +256,10 @@ func (l *Link) attached(m *message.Attached) {
 }
 
 var (
-	errLet      = errors.New("the session of the bridge has let go of the link")
-	errLeft     = errors.New("the upstream did not complete what was in flight in time, when it was to be left")
-	errClosed   = errors.New("the upstream closed the connection")
-	errTimeout  = errors.New("the upstream did not let the bridge in within connect_timeout")
-	errTooLarge = errors.New("the upstream sent a packet that is larger than allowed")
+	errLet     = errors.New("the session of the bridge has let go of the link")
+	errLeft    = errors.New("the upstream did not complete what was in flight in time, when it was to be left")
+	errClosed  = errors.New("the upstream closed the connection")
+	errTimeout = errors.New("the upstream did not let the bridge in within connect_timeout")
 )
 
 // end is the end of the link by itself: the bridge is told, and the actor stops.
