@@ -292,6 +292,30 @@ func TestBridgesDoNotLoop(t *testing.T) {
 	})
 }
 
+// Messages that wait for their turn keep their order, and a link can be left while they do.
+func TestBridgeKeepsToARate(t *testing.T) {
+	up := upstreamOver(t, memory.New(), "")
+	there := up.guest("there")
+	there.subscribe(packet.QoS1, "out/#")
+	b := to(uri(up.Broker))
+	b.Rate = configs.Rate{MessagesPerSecond: 100}
+	edge := bridging(t, memory.New(), b)
+	here := edge.guest("here")
+	connected(t, edge.Broker, "up", uri(up.Broker))
+	queue := texts(40)
+	began := time.Now()
+	for _, text := range queue {
+		require.Equal(t, packet.Success, here.publish(packet.QoS1, "out/a", text))
+	}
+	there.gets(queue[:10]...)
+	require.NoError(t, edge.PauseBridge(within(t), "up"))
+	isBridge(t, edge.Broker, "up", func(s BridgeStatus) bool { return s.State == "paused" && s.Upstream == "" })
+	require.NoError(t, edge.ResumeBridge(within(t), "up"))
+	there.gets(queue[10:]...)
+	require.GreaterOrEqual(t, time.Since(began), 200*time.Millisecond, "no faster than it may, whatever the machine does")
+	there.quiet()
+}
+
 // An operator's commands.
 func TestBridgeObeys(t *testing.T) {
 	first, second := upstreamOver(t, memory.New(), ""), upstreamOver(t, memory.New(), "")

@@ -145,7 +145,7 @@ func (l *Link) Receive(ctx actor.Context) {
 		l.health.heard(l.now())
 		l.interest()
 	case *message.Close:
-		l.let()
+		l.let(errLet)
 	case Carry:
 		l.carry()
 	case Leave:
@@ -289,13 +289,13 @@ func (l *Link) stop() {
 	l.close(nil)
 }
 
-// let ends the link because the session does not want it any more.
-func (l *Link) let() {
+// let ends the link because the session does not want it any more; with nil the broker is shutting down.
+func (l *Link) let(cause error) {
 	if l.phase == over {
 		return
 	}
 	l.goodbye()
-	l.end(errLet)
+	l.endWith(&Ended{Cause: cause, Clean: cause == nil && !l.open.any()})
 }
 
 // goodbye is the last word to the upstream.

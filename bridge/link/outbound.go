@@ -49,7 +49,11 @@ func (l *Link) told(t packet.Type, frame []byte) error {
 		l.open.send(id, l.now(), false)
 		l.out.b = append(l.out.b, byte(packet.TypePubrel)<<4|2, 2, byte(id>>8), byte(id))
 	case packet.TypeDisconnect:
-		l.let()
+		if len(frame) > 2 && packet.ReasonCode(frame[2]) == packet.ServerShuttingDown {
+			l.let(nil)
+		} else {
+			l.let(errLet)
+		}
 	}
 	return nil // CONNACK: the upstream has its own
 }

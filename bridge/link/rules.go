@@ -44,30 +44,32 @@ func compile(c *configs.Bridge, instance string) (*rules, error) {
 	}
 	for i := range c.Forward {
 		f := &c.Forward[i]
-		mapping, err := f.Mapping()
-		if err != nil {
+		if err := add(&r.forward, f.Mapping, f.Retain, f.UserProperties); err != nil {
 			return nil, err
 		}
-		add, err := configs.ParseUserProperties(f.UserProperties)
-		if err != nil {
-			return nil, err
-		}
-		r.forward = append(r.forward, rule{mapping, f.Retain, add})
 	}
 	for i := range c.Receive {
 		f := &c.Receive[i]
-		mapping, err := f.Mapping()
-		if err != nil {
+		if err := add(&r.receive, f.Mapping, f.Retain, f.UserProperties); err != nil {
 			return nil, err
 		}
-		add, err := configs.ParseUserProperties(f.UserProperties)
-		if err != nil {
-			return nil, err
-		}
-		r.receive = append(r.receive, rule{mapping, f.Retain, add})
 		r.filters = append(r.filters, f.Remote)
 	}
 	return r, nil
+}
+
+// add makes one more rule.
+func add(to *[]rule, mapping func() (*topic.Mapping, error), retain configs.BridgeRetain, properties string) error {
+	m, err := mapping()
+	if err != nil {
+		return err
+	}
+	more, err := configs.ParseUserProperties(properties)
+	if err != nil {
+		return err
+	}
+	*to = append(*to, rule{m, retain, more})
+	return nil
 }
 
 // find gives the rule for a Topic Name and the name that it makes of it: a view until the next call for this direction.
