@@ -107,17 +107,19 @@ func (t *tree) bridgeLimits(clientID string) *core.Limits {
 	return &limits
 }
 
-// orphaned notes a Session of a bridge in the store that nobody has configured.
-func (t *tree) orphaned(saved *persistence.SavedSession) {
+// orphaned tells whether a Session in the store is that of a bridge that nobody
+// has configured, and notes it.
+func (t *tree) orphaned(saved *persistence.SavedSession) bool {
 	id := saved.Record.ClientID
 	if slices.ContainsFunc(t.bridges.settings, func(s bridge.Settings) bool { return message.BridgePrefix+s.Config.Name == id }) {
-		return
+		return false
 	}
 	o := orphan{clientID: id}
 	if saved.Head != nil {
 		o.left = saved.Head.Messages + len(saved.Head.Inflight)
 	}
 	t.bridges.orphans = append(t.bridges.orphans, o)
+	return true
 }
 
 // growBridges spawns the bridges, and calls up once publishers see the

@@ -64,13 +64,14 @@ func (t *tree) restoreSessions() {
 		}
 		door := t.houses[registry].NewDoor(t.numbers.Add(1), saved.ID, saved.Record.ClientID)
 		t.restored[registry] = append(t.restored[registry], message.Asleep{Door: door, At: at})
-		if door.Bridge {
-			t.orphaned(&saved)
-		} else {
+		if !door.Bridge {
 			t.counters.Sessions.Add(1)
 		}
 		t.counters.MessagesQueued.Add(int64(messages))
 		t.counters.BytesQueued.Add(bytes)
+		if door.Bridge && t.orphaned(&saved) {
+			continue // it gets nothing more
+		}
 		for _, sub := range saved.Subscriptions {
 			filter := message.Filter{Name: sub.Filter, ID: sub.ID, Options: sub.Options, Raise: sub.Raise}
 			shard := t.tables.Shard(sub.Filter)
