@@ -17,7 +17,8 @@ type flight struct {
 	lowered bool  // with QoS 1, in place of 2
 }
 
-func (f *flights) any() bool { return len(f.out) > 0 || len(f.in) > 0 }
+// any tells whether something is open. What the link answers itself is, until the other side has come to its end too.
+func (f *flights) any() bool { return len(f.out)+len(f.in)+len(f.swallowed)+len(f.dropped) > 0 }
 
 // send notes what is written. PUBREL of an earlier connection comes without its message.
 func (f *flights) send(id uint16, now int64, lowered bool) {

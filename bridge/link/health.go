@@ -1,10 +1,15 @@
 package link
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/troupemq/troupe/protocol/packet"
+)
 
 // health watches whether the upstream lives. All times are Unix ms.
 type health struct {
 	limit   int64 // until which the link has to be ready
+	since   int64 // when it began to count whether anything comes or is taken: while nobody reads neither proves anything
 	read    int64 // when something last came
 	written int64 // when something of ours last left
 	asked   int64 // when PINGREQ was handed to the socket; 0: it is not asked
@@ -12,7 +17,18 @@ type health struct {
 }
 
 func (h *health) begin(now, within int64) {
-	*h = health{limit: now + within, read: now, written: now}
+	*h = health{limit: now + within, since: now, read: now, written: now}
+}
+
+// resume begins to count anew.
+func (h *health) resume(now int64) { h.since, h.read, h.asked = now, now, 0 }
+
+// still is since when the upstream has neither said anything nor taken anything.
+func (h *health) still() int64 { return max(h.read, h.written, h.since) }
+
+// takes tells whether the upstream has taken something of what waits within a time: its answer to PINGREQ may take longer then.
+func (l *Link) takes(now, within int64) bool {
+	return len(l.out.b) > 0 && now < l.health.written+within
 }
 
 // heard is a sign of life.
@@ -50,17 +66,19 @@ func (l *Link) tick() {
 	case l.phase == leaving && now >= l.leaveBy:
 		l.end(errLeft)
 		return
-	case l.deaf():
-	case h.asked != 0 && now >= h.asked+timeout:
+	case l.idle():
+		h.resume(now)
+		l.greet(now)
+	case len(l.out.b) > 0 && now >= h.still()+interval+timeout:
+		l.end(fmt.Errorf("the upstream has been silent for %v and has taken nothing for %v", elapsed(now-h.read), elapsed(now-max(h.written, h.since))))
+		return
+	case h.asked != 0 && !l.deaf() && now >= h.asked+timeout && !l.takes(now, timeout):
 		l.end(fmt.Errorf("the upstream has been silent for %v and has not answered PINGREQ for %v", elapsed(now-h.read), elapsed(now-h.asked)))
 		return
-	case h.queued && now >= h.written+interval+timeout:
-		l.end(fmt.Errorf("the upstream has been silent for %v and has taken nothing for %v", elapsed(now-h.read), elapsed(now-h.written)))
-		return
-	case h.asked == 0 && !h.queued && (now >= h.read+interval || l.upper.keepAlive > 0 && now >= h.written+l.upper.keepAlive*3/4):
-		h.queued = true
-		l.out.b = append(l.out.b, 0xC0, 0)
-		l.flush()
+	case h.asked == 0 && !h.queued && now >= h.read+interval:
+		l.ask()
+	default:
+		l.greet(now)
 	}
 	if ack := c.Health.AckTimeout.Std().Milliseconds(); ack > 0 && l.phase >= carrying && l.phase != over && !l.deaf() && !l.pace.waiting() {
 		if oldest := l.open.oldest(); oldest != 0 && now >= oldest+ack {
@@ -69,6 +87,27 @@ func (l *Link) tick() {
 		}
 	}
 	l.arm()
+}
+
+// ask has the upstream give a sign of life.
+func (l *Link) ask() {
+	l.health.queued = true
+	l.out.b = append(l.out.b, byte(packet.TypePingreq)<<4, 0)
+	l.flush()
+}
+
+// greetAt is when the upstream has to hear of the bridge again, whatever it says itself: it counts what it gets. 0: never.
+func (l *Link) greetAt() int64 {
+	if l.upper.keepAlive == 0 || len(l.out.b) > 0 {
+		return 0
+	}
+	return l.health.written + l.upper.keepAlive*3/4
+}
+
+func (l *Link) greet(now int64) {
+	if at := l.greetAt(); at != 0 && now >= at {
+		l.ask()
+	}
 }
 
 // arm sets the timer to when something is to be looked at.
@@ -83,12 +122,21 @@ func (l *Link) arm() {
 	switch {
 	case l.phase < ready:
 		sooner(h.limit)
-	case h.asked != 0:
-		sooner(h.asked + timeout)
-	case h.queued:
-		sooner(h.written + interval + timeout)
-	default:
+	case l.idle():
+	case h.asked != 0 && !l.deaf():
+		due := h.asked + timeout
+		if l.takes(now, timeout) {
+			due = max(due, h.written+timeout)
+		}
+		sooner(due)
+	case h.asked == 0 && !h.queued:
 		sooner(h.read + interval)
+	}
+	if len(l.out.b) > 0 && !l.idle() {
+		sooner(h.still() + interval + timeout)
+	}
+	if due := l.greetAt(); due != 0 && l.phase >= ready {
+		sooner(due)
 	}
 	if l.phase == leaving {
 		sooner(l.leaveBy)

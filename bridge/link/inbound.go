@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/topic"
 )
 
 // packet takes one packet of the upstream.
@@ -43,6 +44,9 @@ func (l *Link) published(frame []byte) error {
 	}
 	if p.TopicAlias != 0 {
 		return fmt.Errorf("the upstream used a Topic Alias, of which it may have none")
+	}
+	if err := topic.ValidateName(p.Topic); err != nil { // the session would take it for a violation of the link's
+		return fmt.Errorf("the upstream sent PUBLISH with the Topic Name %q: %w", p.Topic, err)
 	}
 	start := len(l.in.frames)
 	id, qos := p.PacketID, p.QoS

@@ -142,8 +142,9 @@ func (l *Link) Receive(ctx actor.Context) {
 		l.attached(m)
 	case *message.Reading:
 		l.held = !m.On
-		l.health.heard(l.now())
+		l.health.resume(l.now())
 		l.interest()
+		l.arm()
 	case *message.Close:
 		l.let(errLet)
 	case Carry:
@@ -246,6 +247,7 @@ func (l *Link) attached(m *message.Attached) {
 	l.say("1")
 	if early := l.in.early; len(early) > 0 {
 		l.in.early = nil
+		l.health.resume(l.now())
 		l.take(early)
 	}
 	l.flush()
@@ -343,7 +345,11 @@ func (l *Link) leave() {
 		return
 	}
 	l.phase, l.leaveBy = leaving, l.now()+leaveMost
-	l.forget()
+	if l.o.Config.Resend == configs.ResendAtMostOnce {
+		l.release() // the session takes them for sent, and would not send them again
+	} else {
+		l.forget()
+	}
 	if l.session != nil || l.o.Probe {
 		l.hush()
 	}

@@ -71,6 +71,7 @@ func (l *Link) connack(frame []byte) error {
 	l.present = p.SessionPresent
 	l.upper = terms{receiveMaximum: 65535, maximumQoS: packet.QoS2, maximumSize: 1<<31 - 1, noRetain: p.RetainUnavailable,
 		keepAlive: l.o.Config.KeepAlive.Std().Milliseconds()}
+	l.rules.noRetain = p.RetainUnavailable
 	if p.ReceiveMaximum != 0 {
 		l.upper.receiveMaximum = int(p.ReceiveMaximum)
 	}

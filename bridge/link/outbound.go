@@ -1,11 +1,14 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/protocol/packet"
 )
+
+var errNoPacket = errors.New("the session of the bridge said what is no packet")
 
 // forward takes what the session says to "its Client".
 func (l *Link) forward(m *message.Packets) {
@@ -16,7 +19,7 @@ func (l *Link) forward(m *message.Packets) {
 	for b := m.B; len(b) > 0; {
 		h, ok, err := packet.ReadHeader(b, 0)
 		if err != nil || !ok || h.FrameSize() > len(b) {
-			l.end(fmt.Errorf("the session of the bridge said what is no packet: %w", err))
+			l.end(errors.Join(errNoPacket, err))
 			return
 		}
 		if err := l.told(h.Type, b[:h.FrameSize()]); err != nil {
@@ -52,7 +55,11 @@ func (l *Link) told(t packet.Type, frame []byte) error {
 		if len(frame) > 2 && packet.ReasonCode(frame[2]) == packet.ServerShuttingDown {
 			l.let(nil)
 		} else {
-			l.let(errLet)
+			code := packet.Success
+			if len(frame) > 2 {
+				code = packet.ReasonCode(frame[2])
+			}
+			l.let(fmt.Errorf("%w: %v (0x%02X)", errLet, code, byte(code)))
 		}
 	}
 	return nil // CONNACK: the upstream has its own
@@ -71,10 +78,8 @@ func (l *Link) send(frame []byte) error {
 		to = &l.pace.b
 	}
 	start := len(*to)
-	if l.upper.noRetain {
-		p.Retain = false
-	}
 	p.QoS = min(qos, l.upper.maximumQoS)
+	p.Dup = p.Dup && p.QoS > packet.QoS0 // [MQTT-3.3.1-2]
 	b, fate := l.rules.outbound(*to, &p, l.version)
 	if fate == sent && len(b)-start > l.upper.maximumSize {
 		fate = tooLarge
@@ -124,7 +129,7 @@ func (l *Link) answer(t packet.Type, frame []byte) error {
 	if code == packet.QuotaExceeded { // to the upstream that would be the end of the message
 		return fmt.Errorf("this broker does not take a message for now: %v (0x%02X)", code, byte(code))
 	}
-	if code.IsError() {
+	if code.IsError() && t != packet.TypePubcomp { // that is for a message that is over
 		l.o.Figures.DroppedRefused.Add(1)
 	}
 	if t != packet.TypePubrec || code.IsError() {

@@ -84,10 +84,22 @@ func (l *Link) pay() {
 	}
 }
 
-// forget drops what waits: the session has it still.
+// forget drops what waits: the session has it still, but for what has QoS 0.
 func (l *Link) forget() {
 	for _, p := range l.pace.queue {
+		if p.id == 0 {
+			l.o.Figures.DroppedCongested.Add(1)
+		}
 		delete(l.open.out, p.id)
 	}
+	l.pace.queue, l.pace.b = nil, nil
+}
+
+// release lets all go that waits, which is a window at most.
+func (l *Link) release() {
+	for _, p := range l.pace.queue {
+		l.open.written(p.id, l.now())
+	}
+	l.out.b = append(l.out.b, l.pace.b...)
 	l.pace.queue, l.pace.b = nil, nil
 }

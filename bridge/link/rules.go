@@ -15,6 +15,7 @@ type rules struct {
 	receive  []rule
 	filters  []string // Topic Filters to subscribe to at the upstream
 	instance string   // is put into ViaProperty; empty: nothing is
+	noRetain bool     // the upstream keeps no Retained Messages, and takes none
 	hops     int      // over how many bridges a message may come; 0: any number
 
 	names   [2]cache // the last Topic Name of each direction
@@ -138,6 +139,7 @@ func (r *rules) outbound(dst []byte, p *packet.Publish, v packet.Version) ([]byt
 		}
 	}
 	found.apply(p)
+	p.Retain = p.Retain && !r.noRetain
 	p.Topic, p.SubscriptionIDs = name, nil
 	return p.Append(dst, v), sent
 }

@@ -21,6 +21,7 @@ const (
 // input is what has come and is not handed on.
 type input struct {
 	partial []byte // the beginning of a packet
+	size    int    // of that packet in bytes; 0: not known
 	early   []byte // packets for the session, before it serves the link
 	frames  []byte // of one read, for the session
 }
@@ -46,10 +47,11 @@ func (l *Link) events(e eventloop.Events) {
 	}
 }
 
-// deaf tells whether the upstream is not read from: nobody takes what it says.
-func (l *Link) deaf() bool {
-	return l.held || len(l.in.early) >= earlyMost || len(l.out.b) >= outputHigh
-}
+// idle tells whether the upstream is not read from because nobody takes what it says.
+func (l *Link) idle() bool { return l.held || len(l.in.early) >= earlyMost }
+
+// deaf tells whether the upstream is not read from, for that or because it does not take the answers.
+func (l *Link) deaf() bool { return l.idle() || len(l.out.b) >= outputHigh }
 
 func (l *Link) interest() {
 	if l.phase != over && l.stream != nil {
@@ -74,13 +76,15 @@ func (l *Link) read() {
 			l.in.partial = l.in.partial[:0]
 			l.consume(buffer[:have+n])
 		}
-	} else { // a large packet
+	} else { // a large packet: the buffer grows as bytes come, not as the length promises
 		if cap(l.in.partial) == have {
-			l.in.partial = append(make([]byte, 0, 2*have), l.in.partial...)
+			l.in.partial = append(make([]byte, 0, min(l.in.size, 4*have)), l.in.partial...)
 		}
-		n, err = stream.Read(l.in.partial[have:min(cap(l.in.partial), have+l.loop.ReadBudget())])
-		if n > 0 {
-			b := l.in.partial[:have+n]
+		room := min(cap(l.in.partial), l.in.size) - have
+		n, err = stream.Read(l.in.partial[have : have+min(room, l.loop.ReadBudget())])
+		if b := l.in.partial[:have+max(n, 0)]; len(b) < l.in.size {
+			l.in.partial = b
+		} else {
 			l.in.partial = nil
 			l.consume(b)
 		}
@@ -102,13 +106,18 @@ func (l *Link) read() {
 func (l *Link) consume(b []byte) {
 	stream := l.stream
 	at := 0
+	l.in.size = 0
 	for at < len(b) {
 		h, ok, err := packet.ReadHeader(b[at:], l.env.Limits.MaxPacketSize)
 		if err != nil {
 			l.end(err)
 			return
 		}
-		if !ok || at+h.FrameSize() > len(b) {
+		if !ok {
+			break
+		}
+		if at+h.FrameSize() > len(b) {
+			l.in.size = h.FrameSize()
 			break
 		}
 		frame := b[at : at+h.FrameSize()]
