@@ -53,11 +53,11 @@ other        paused
 
 func TestCtlBridge(t *testing.T) {
 	dir := place(t)
-	var asked []control.Order
+	asked := make(chan control.Order, 10)
 	running(t, filepath.Join(dir, "d"), control.Handlers{
 		Bridges: func(context.Context) ([]control.Bridge, error) { return someBridges(time.Now().UTC().Round(0)), nil },
 		Order: func(_ context.Context, o control.Order) error {
-			asked = append(asked, o)
+			asked <- o
 			if o.Bridge == "none" {
 				return errors.New("there is no bridge none; there are: uplink, other")
 			}
@@ -73,7 +73,8 @@ func TestCtlBridge(t *testing.T) {
 
 	require.Equal(t, result{exitDone, "", ""}, work(t, dir, nil, "ctl", "bridge", "switch", "uplink", "--to", "mqtt://node1:1883", "--data-dir", "d"))
 	require.Equal(t, result{exitDone, "", ""}, work(t, dir, nil, "ctl", "bridge", "pause", "uplink", "--data-dir", "d"))
-	require.Equal(t, []control.Order{{Bridge: "uplink", Action: "switch", To: "mqtt://node1:1883"}, {Bridge: "uplink", Action: "pause"}}, asked)
+	require.Equal(t, control.Order{Bridge: "uplink", Action: "switch", To: "mqtt://node1:1883"}, <-asked)
+	require.Equal(t, control.Order{Bridge: "uplink", Action: "pause"}, <-asked)
 
 	r = work(t, dir, nil, "ctl", "bridge", "drain", "none", "--data-dir", "d")
 	require.Equal(t, exitFailure, r.code)

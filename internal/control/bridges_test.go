@@ -25,9 +25,9 @@ func TestBridges(t *testing.T) {
 
 func TestOrder(t *testing.T) {
 	path := Socket(directory(t))
-	var got []Order
+	got := make(chan Order, 10)
 	serve(t, path, Handlers{Order: func(_ context.Context, o Order) error {
-		got = append(got, o)
+		got <- o
 		switch o.Bridge {
 		case "none":
 			return fmt.Errorf("bridge none: %w", ErrUnknown)
@@ -38,7 +38,7 @@ func TestOrder(t *testing.T) {
 	}})
 	c := connect(t, path)
 	require.NoError(t, c.Order(t.Context(), Order{"up/link", "switch", "mqtt://b:1883?x&y"}))
-	require.Equal(t, []Order{{"up/link", "switch", "mqtt://b:1883?x&y"}}, got)
+	require.Equal(t, Order{"up/link", "switch", "mqtt://b:1883?x&y"}, <-got)
 
 	err := c.Order(t.Context(), Order{Bridge: "none", Action: "pause"})
 	var p *Problem
