@@ -34,6 +34,8 @@ type bridges struct {
 	family   *actor.PID
 	bounds   atomic.Pointer[map[string]*core.Limits] // of their sessions, by Client Identifier
 
+	// Which bridges there are, the program asks from its own goroutines: a lock,
+	// since no actor waits for what it guards.
 	mu      sync.Mutex
 	running map[string]*runningBridge // by name
 	names   []string                  // in the order of the configuration
@@ -325,8 +327,9 @@ func await(ctx context.Context, b *Broker, reply <-chan error) error {
 // Reload takes another configuration while the broker runs: bridges are added,
 // changed and removed as it says. All else needs a restart: restart has the
 // dotted keys of what differs there, which stays as it was. A bridge is known by its name;
-// its Session and what waits in it stay when it is changed. After an error
-// nothing has changed. It returns when publishers see the
+// its Session and what waits in it stay when it is changed. An error of the
+// configuration changes nothing; when ctx is done in the middle, some bridges are as it
+// says and others as they were. It returns when publishers see the
 // subscriptions of the bridges that are new, and the others have been told.
 func (b *Broker) Reload(ctx context.Context, c configs.Config) (restart []string, err error) {
 	t, err := b.running()

@@ -46,7 +46,7 @@ func serveProcess(t testing.TB, file string, args ...string) *process {
 	t.Cleanup(func() {
 		_ = p.command.Process.Kill()
 		<-p.done
-		if t.Failed() && os.Getenv("TROUPE_TEST_LOG") != "" {
+		if t.Failed() && os.Getenv("SHOW_LOGS") != "" {
 			t.Logf("the broker's log:\n%s", p.log)
 		}
 		require.NotContains(t, p.log.String(), "an actor failed")
