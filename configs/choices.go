@@ -32,10 +32,55 @@ func (OnError) allowed() []string { return []string{string(OnErrorStop), string(
 // Transport carries the bytes of a connection.
 type Transport string
 
-// TransportTCP is plain TCP.
-const TransportTCP Transport = "tcp"
+// What carries the bytes.
+const (
+	TransportTCP Transport = "tcp"
+	TransportTLS Transport = "tls"
+)
 
-func (Transport) allowed() []string { return []string{string(TransportTCP)} }
+func (Transport) allowed() []string { return []string{string(TransportTCP), string(TransportTLS)} }
+
+// ClientCertificate says whether Clients of a TLS listener need a certificate.
+type ClientCertificate string
+
+// Whether Clients need a certificate.
+const (
+	CertificateOptional ClientCertificate = "optional"
+	CertificateRequired ClientCertificate = "required"
+)
+
+func (ClientCertificate) allowed() []string {
+	return []string{string(CertificateOptional), string(CertificateRequired)}
+}
+
+// CertificateUsername says where the user name of a Client comes from.
+type CertificateUsername string
+
+// Where the user name comes from.
+const (
+	UsernameConnect    CertificateUsername = "connect"     // the CONNECT packet
+	UsernameCommonName CertificateUsername = "common-name" // the Subject of the certificate
+	UsernameSAN        CertificateUsername = "san"         // its first Subject Alternative Name
+)
+
+func (CertificateUsername) allowed() []string {
+	return []string{string(UsernameConnect), string(UsernameCommonName), string(UsernameSAN)}
+}
+
+// OnFailure says what becomes of an instance that fails.
+type OnFailure string
+
+// What becomes of an instance that fails.
+const (
+	OnFailureAuto    OnFailure = "auto"     // restart if there are others in the process, otherwise stop
+	OnFailureRestart OnFailure = "restart"  // it is started again, after a pause
+	OnFailureStop    OnFailure = "stop"     // it stays stopped
+	OnFailureStopAll OnFailure = "stop-all" // the process ends
+)
+
+func (OnFailure) allowed() []string {
+	return []string{string(OnFailureAuto), string(OnFailureRestart), string(OnFailureStop), string(OnFailureStopAll)}
+}
 
 // Overflow says what gives way when a queue is full.
 type Overflow string

@@ -14,6 +14,8 @@ type Config struct {
 	Persistence Persistence `koanf:"persistence"`
 	// Listeners are the addresses where Clients connect. A list here replaces the default one.
 	Listeners []Listener `koanf:"listeners"`
+	// Auth says who may connect, and what he may do then. With any of it nobody is let in without credentials, unless a listener says so.
+	Auth Auth `koanf:"auth"`
 	// Limits bound what Clients can ask for.
 	Limits Limits `koanf:"limits"`
 	// Session bounds what is kept for a Client.
@@ -28,6 +30,24 @@ type Config struct {
 	Log Log `koanf:"log"`
 	// Shutdown says how the instance stops.
 	Shutdown Shutdown `koanf:"shutdown"`
+	// Supervision says what becomes of the instance when it fails, in a process that runs several.
+	Supervision Supervision `koanf:"supervision"`
+}
+
+// Auth says who may connect, and what he may do then.
+type Auth struct {
+	// PasswordFile has a line for each user, with his name and what his password is checked against; `troupe passwd` makes and edits it. Empty: nobody is known by a password.
+	PasswordFile string `koanf:"password_file"`
+	// ACLFile has rules for what Clients may publish and subscribe to; docs/authentication.md has its form. What no rule allows is denied. Empty: who is let in may do everything.
+	ACLFile string `koanf:"acl_file"`
+}
+
+// Supervision says what becomes of an instance when it fails.
+type Supervision struct {
+	// OnFailure is what happens when the instance fails, at its start or later. `restart`: it is started again, after a pause; `stop`: it stays stopped, and the others go on; `stop-all`: the process ends, with the reason; `auto`: restart if there are other instances in the process, otherwise stop. The process ends with the last of its instances.
+	OnFailure OnFailure `koanf:"on_failure"`
+	// Backoff is the pause before it is started again.
+	Backoff Backoff `koanf:"backoff"`
 }
 
 // Persistence says how the data directory is written.
@@ -40,6 +60,8 @@ type Persistence struct {
 	Memtable Size `koanf:"memtable"`
 	// MinFree is how much room stays free on the device. With less nothing is written and nothing that would have to be kept is acknowledged, until there is room again. 0: all of it may be used.
 	MinFree Size `koanf:"min_free"`
+	// MaxDisk is how much the data directory may take. With more nothing is written and nothing that would have to be kept is acknowledged, as with `persistence.min_free`. 0: all that the device has; otherwise at least 64MiB.
+	MaxDisk Size `koanf:"max_disk"`
 	// OnError says what happens when the device fails otherwise, in a write or an fsync. `stop`: the instance stops with the reason; `read-only`: it goes on and takes nothing that it would have to keep. What is published with QoS 1 or 2 to be kept is refused with 0x97, Clients who want their Session kept with 0x88; before MQTT 5, where a message cannot be refused, the connection is closed.
 	OnError OnError `koanf:"on_error"`
 }
@@ -50,10 +72,26 @@ type Listener struct {
 	Name string `koanf:"name"`
 	// Address is host:port. An empty host stands for all addresses of the machine, port 0 for a free one.
 	Address string `koanf:"address"`
-	// Transport carries the bytes.
+	// Transport carries the bytes. `tcp`: as they are; `tls`: encrypted, with the certificate of `tls`.
 	Transport Transport `koanf:"transport"`
-	// AllowAnonymous lets Clients in without credentials. Not set: true on a loopback address (127.0.0.0/8, ::1, localhost), false elsewhere. A listener elsewhere has to say true, since there is no other way in yet.
+	// TLS is what Clients are shown and what they have to show, with `transport: tls`.
+	TLS TLSServer `koanf:"tls"`
+	// AllowAnonymous lets Clients in without credentials. Not set: true on a loopback address (127.0.0.0/8, ::1, localhost) of an instance without `auth`, false elsewhere. A listener elsewhere without `auth` has to say true, since nobody could come in otherwise; one that takes client certificates as user names need not.
 	AllowAnonymous *bool `koanf:"allow_anonymous"`
+}
+
+// TLSServer is what Clients of a listener are shown and what they have to show.
+type TLSServer struct {
+	// CertFile is the certificate that Clients are shown, in PEM, with those that it comes from behind it.
+	CertFile string `koanf:"cert_file"`
+	// KeyFile is the key that belongs to it, in PEM.
+	KeyFile string `koanf:"key_file"`
+	// CAFile holds the certificates, in PEM, that those of Clients have to come from. Empty: Clients are not asked for one.
+	CAFile string `koanf:"ca_file"`
+	// ClientCertificate says whether Clients need a certificate. `optional`: one that is shown has to be valid; `required`: without one nobody connects. Of no meaning without `tls.ca_file`.
+	ClientCertificate ClientCertificate `koanf:"client_certificate"`
+	// Username is where the user name comes from. `connect`: from CONNECT, with a password; `common-name`, `san`: from the certificate of the Client, from its Subject or the first of its DNS names, mail addresses or URIs, and a Client with a certificate needs no password then.
+	Username CertificateUsername `koanf:"username"`
 }
 
 // Limits bound what Clients can ask for.
@@ -76,6 +114,16 @@ type Limits struct {
 	TopicLevels int `koanf:"topic_levels"`
 	// EventLoops is how many event loops serve the connections; up to 1024. 0: one for each processor but one.
 	EventLoops int `koanf:"event_loops"`
+	// Rate bounds what all Clients together publish. Who comes when it is used up is read from later: nothing is dropped.
+	Rate InstanceRate `koanf:"rate"`
+}
+
+// InstanceRate bounds what all Clients of an instance together publish.
+type InstanceRate struct {
+	// MessagesPerSecond that Clients publish, all together. 0: any number.
+	MessagesPerSecond int `koanf:"messages_per_second"`
+	// BytesPerSecond that Clients send, all together, whatever the packets. 0: any number.
+	BytesPerSecond Size `koanf:"bytes_per_second"`
 }
 
 // Session bounds what is kept for a Client.

@@ -21,7 +21,7 @@ func Defaults() Config {
 			MinFree:       64 * MiB,
 			OnError:       OnErrorStop,
 		},
-		Listeners: []Listener{{Name: "tcp", Address: "127.0.0.1:1883", Transport: TransportTCP}},
+		Listeners: []Listener{{Name: "tcp", Address: "127.0.0.1:1883", Transport: TransportTCP, TLS: tlsDefaults()}},
 		Limits: Limits{
 			MaxConnections:    0,
 			MaxPacketSize:     MiB,
@@ -49,6 +49,10 @@ func Defaults() Config {
 		Sys:      Sys{Interval: Duration(10 * time.Second)},
 		Log:      Log{Level: LogInfo, Format: LogAuto},
 		Shutdown: Shutdown{GracePeriod: Duration(10 * time.Second)},
+		Supervision: Supervision{
+			OnFailure: OnFailureAuto,
+			Backoff:   Backoff{Initial: Duration(time.Second), Maximum: Duration(time.Minute)},
+		},
 	}
 }
 
@@ -87,7 +91,11 @@ func entryDefaults(t reflect.Type) reflect.Value {
 	return reflect.Zero(t)
 }
 
-func listenerDefaults() Listener { return Listener{Transport: TransportTCP} }
+func listenerDefaults() Listener { return Listener{Transport: TransportTCP, TLS: tlsDefaults()} }
+
+func tlsDefaults() TLSServer {
+	return TLSServer{ClientCertificate: CertificateOptional, Username: UsernameConnect}
+}
 
 func bridgeDefaults() Bridge {
 	return Bridge{

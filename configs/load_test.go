@@ -61,8 +61,8 @@ func TestLanguages(t *testing.T) {
 	want := Defaults()
 	want.Name = "plant-7"
 	want.Listeners = []Listener{
-		{Name: "all", Address: ":1883", Transport: "tcp", AllowAnonymous: yes()},
-		{Name: "near", Address: "[::1]:1884", Transport: "tcp"},
+		{Name: "all", Address: ":1883", Transport: "tcp", TLS: tlsDefaults(), AllowAnonymous: yes()},
+		{Name: "near", Address: "[::1]:1884", Transport: "tcp", TLS: tlsDefaults()},
 	}
 	want.Limits.MaxPacketSize = 64 * KiB
 	want.Limits.ReceiveMaximum = 20
@@ -230,9 +230,9 @@ func TestListenersFromEnvironment(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Empty(t, cmp.Diff([]Listener{
-		{Name: "a", Address: "127.0.0.1:1", Transport: "tcp"},
-		{Name: "b", Address: "0.0.0.0:3", Transport: "tcp", AllowAnonymous: yes()},
-		{Name: "c", Address: "127.0.0.1:4", Transport: "tcp"},
+		{Name: "a", Address: "127.0.0.1:1", Transport: "tcp", TLS: tlsDefaults()},
+		{Name: "b", Address: "0.0.0.0:3", Transport: "tcp", TLS: tlsDefaults(), AllowAnonymous: yes()},
+		{Name: "c", Address: "127.0.0.1:4", Transport: "tcp", TLS: tlsDefaults()},
 	}, c.Listeners))
 	require.Equal(t, "c.yaml:3", sources["listeners[1].name"].String())
 	require.Equal(t, "env TROUPE_LISTENERS_1_ADDRESS", sources["listeners[1].address"].String())
@@ -244,8 +244,8 @@ func TestListenReplacesListeners(t *testing.T) {
 	c, sources, err := load(t, "c.yaml", file, nil, "--listen=:1883", "--listen=[::1]:1884", "--allow-anonymous")
 	require.NoError(t, err)
 	require.Empty(t, cmp.Diff([]Listener{
-		{Name: "tcp", Address: ":1883", Transport: "tcp", AllowAnonymous: yes()},
-		{Name: "tcp-2", Address: "[::1]:1884", Transport: "tcp", AllowAnonymous: yes()},
+		{Name: "tcp", Address: ":1883", Transport: "tcp", TLS: tlsDefaults(), AllowAnonymous: yes()},
+		{Name: "tcp-2", Address: "[::1]:1884", Transport: "tcp", TLS: tlsDefaults(), AllowAnonymous: yes()},
 	}, c.Listeners))
 	require.Equal(t, "flag --listen", sources["listeners[1].address"].String())
 	require.Equal(t, "default", sources["listeners[1].transport"].String())

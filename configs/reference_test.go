@@ -183,7 +183,11 @@ func defaultText(t *testing.T) string {
 		name := k.path[strings.LastIndex(k.path, ".")+1:]
 		out.WriteString("\n" + wrap(docs[k.path], indent))
 		if k.typ.Kind() != reflect.Slice {
-			fmt.Fprintf(&out, "%s%s: %s\n", indent, name, defaultOf(k.path))
+			value := defaultOf(k.path)
+			if value == "" {
+				value = `""`
+			}
+			fmt.Fprintf(&out, "%s%s: %s\n", indent, name, value)
 			continue
 		}
 		if name == "bridges" {

@@ -81,16 +81,32 @@ persistence:
   flush_messages: 1000 # default
   memtable: 8MiB # default
   min_free: 64MiB # default
+  max_disk: 0B # default
   on_error: stop # default
 listeners:
   - name: far # c.yaml:3
     address: :1883 # c.yaml:4
     transport: tcp # default
+    tls:
+      cert_file: "" # default
+      key_file: "" # default
+      ca_file: "" # default
+      client_certificate: optional # default
+      username: connect # default
     allow_anonymous: true # c.yaml:5
   - name: near # c.yaml:6
     address: localhost:1884 # c.yaml:6
     transport: tcp # c.yaml:6
+    tls:
+      cert_file: "" # default
+      key_file: "" # default
+      ca_file: "" # default
+      client_certificate: optional # default
+      username: connect # default
     allow_anonymous: true # default
+auth:
+  password_file: "" # default
+  acl_file: "" # default
 limits:
   max_connections: 0 # default
   max_packet_size: 1000B # c.yaml:7
@@ -101,6 +117,9 @@ limits:
   connect_timeout: 10s # default
   topic_levels: 128 # default
   event_loops: 0 # default
+  rate:
+    messages_per_second: 0 # default
+    bytes_per_second: 0B # default
 session:
   expiry_maximum: 168h # default
   passivate_after: 5m # default
@@ -125,6 +144,11 @@ log:
   format: auto # default
 shutdown:
   grace_period: 10s # default
+supervision:
+  on_failure: auto # default
+  backoff:
+    initial: 1s # default
+    maximum: 1m # default
 `
 
 const printedFrom = `name: "7"

@@ -6,24 +6,10 @@ import (
 	"strings"
 )
 
-// later are keys that people know from the plan or from other brokers and that
-// nothing reads yet: silence about them would be taken for obedience.
-func later(path string) string {
-	switch path {
-	case "auth":
-		return "users, passwords and access rules are not there yet"
-	default:
-		return ""
-	}
-}
-
 // unknown says that section t at path has no such key, and which one was
 // probably meant.
 func unknown(path, name string, t reflect.Type) string {
 	at := join(path, name)
-	if sentence := later(at); sentence != "" {
-		return "unknown key: " + sentence
-	}
 	var paths []string
 	for _, k := range keys() {
 		section := parent(k.path)

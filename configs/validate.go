@@ -107,8 +107,8 @@ func (v *validation) listeners(list []Listener) {
 
 func (v *validation) transport(key string, t Transport) {
 	switch t {
-	case "tls", "ws", "wss", "quic", "unix":
-		v.add(key, "%s is not there yet; allowed: tcp", t)
+	case "ws", "wss", "quic", "unix":
+		v.add(key, "%s is not there yet; allowed: tcp, tls", t)
 	default:
 		v.choice(key, string(t), t)
 	}
