@@ -58,14 +58,18 @@ type Broker struct {
 	store  persistence.Store // handed in, or nil
 	handed []handedListener
 
+	instances Instances // of the process; nil: this one alone
+
 	reloading sync.Mutex // one Reload at a time
 
-	mu    sync.Mutex
-	phase phase
-	tree  *tree // while running
-	loops *eventloop.Group
-	kept  *storage // nil: nothing is kept
-	addrs map[string]net.Addr
+	mu      sync.Mutex
+	phase   phase
+	since   time.Time // of the state that Status tells
+	leaving bool      // Shutdown was called
+	tree    *tree     // while running
+	loops   *eventloop.Group
+	kept    *storage // nil: nothing is kept
+	addrs   map[string]net.Addr
 
 	done  chan struct{} // closed when the instance has ended
 	cause error         // why it ended by itself, before done is closed
@@ -88,7 +92,7 @@ type handedListener struct {
 // New makes a Broker from options; without any it is the embedded default. It
 // opens nothing. The error names each configured value that is not allowed.
 func New(options ...Option) (*Broker, error) {
-	b := &Broker{config: configs.Defaults(), log: zap.NewNop(), done: make(chan struct{})}
+	b := &Broker{config: configs.Defaults(), log: zap.NewNop(), done: make(chan struct{}), since: time.Now()}
 	for _, option := range options {
 		option(b)
 	}
@@ -134,7 +138,7 @@ func (b *Broker) Start(ctx context.Context) error {
 		closeAll(open)
 		return err
 	}
-	b.phase = running
+	b.phase, b.since = running, time.Now()
 	go b.watch(b.tree)
 	return nil
 }
@@ -205,7 +209,7 @@ func (b *Broker) watch(t *tree) {
 	err := b.kept.close()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.phase = over
+	b.phase, b.since = over, time.Now()
 	b.cause = errors.Join(t.cause(), err)
 	close(b.done)
 }
@@ -219,6 +223,9 @@ func (b *Broker) watch(t *tree) {
 func (b *Broker) Shutdown(ctx context.Context) error {
 	b.mu.Lock()
 	t := b.tree
+	if !b.leaving && b.phase != over {
+		b.leaving, b.since = true, time.Now()
+	}
 	if b.phase == made {
 		b.phase = over
 		closeAll(b.handed)

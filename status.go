@@ -1,0 +1,41 @@
+package troupe
+
+import "path/filepath"
+
+// Status tells how the instance is. It waits while Start is under way. A Broker
+// that was made and not started is stopped, as is one after Shutdown.
+func (b *Broker) Status() Instance {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := Instance{Name: b.config.Name, State: InstanceStopped, Since: b.since, Listeners: make([]InstanceListener, 0, len(b.config.Listeners)+len(b.handed)), Shares: []InstanceShare{}}
+	if b.config.DataDir != "" && b.store == nil {
+		s.DataDir = b.config.DataDir
+		if dir, err := filepath.Abs(s.DataDir); err == nil {
+			s.DataDir = dir
+		}
+	}
+	address := func(listener string) string {
+		if a := b.addrs[listener]; a != nil && b.phase == running {
+			return a.String()
+		}
+		return ""
+	}
+	for _, l := range b.config.Listeners {
+		s.Listeners = append(s.Listeners, InstanceListener{Name: l.Name, Transport: string(l.Transport), Address: address(l.Name)})
+	}
+	for _, l := range b.handed {
+		s.Listeners = append(s.Listeners, InstanceListener{Name: l.name, Transport: "tcp", Address: address(l.name)})
+	}
+	switch {
+	case b.phase == running && b.leaving:
+		s.State = InstanceStopping
+	case b.phase == running:
+		s.State = InstanceRunning
+	case b.phase == over && b.cause != nil:
+		s.State, s.Error = InstanceFailed, b.cause.Error()
+	}
+	if b.phase == running {
+		s.Connections = b.tree.counters.ConnectionsOpen.Load()
+	}
+	return s
+}
