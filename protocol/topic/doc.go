@@ -15,7 +15,8 @@
 //	index.Match([]byte("sensors/7/temperature"), &m)
 //
 // [Mapping] turns names that match one Topic Filter into names at another place,
-// and [Overlap] tells whether two filters have names in common.
+// [Overlap] tells whether two filters have names in common, and [Covers] whether
+// one has all that the other has.
 //
 // Index and Tree take only what the validators accept: with anything else they
 // stay sound, but what they find is not defined. The package holds no
