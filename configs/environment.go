@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/knadh/koanf/providers/env/v2"
+
+	"github.com/troupemq/troupe/internal/spelling"
 )
 
 // prefix is what the names of our environment variables start with.
@@ -67,7 +69,7 @@ func environmentLayer(environ []string) (*layer, Problems) {
 				}
 			}
 			text := "unknown variable; docs/configuration.md has those there are"
-			if best := nearest(name, variables); best != "" {
+			if best := spelling.Nearest(name, variables); best != "" {
 				text = "unknown variable; did you mean " + best + "?"
 			}
 			problems = append(problems, &Problem{Source: at, Text: text})
