@@ -48,28 +48,33 @@ func checkPasswordFile(name string) error {
 	return nil
 }
 
-// checkCAFile tells why a file cannot be what certificates are judged by.
-func checkCAFile(name string) error {
+// ReadCertificates reads the certificates that others are judged by, in PEM. What
+// it says of a file that is none names it.
+func ReadCertificates(name string) (*x509.CertPool, error) {
 	text, err := contents(name)
-	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(text) {
-		err = fmt.Errorf("%s holds no certificate in PEM", name)
+	if err != nil {
+		return nil, err
 	}
-	return err
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM", name)
+	}
+	return pool, nil
 }
 
-// checkPair tells why a certificate and a key cannot be used, and with which of
-// the two that is to be said.
-func checkPair(certFile, keyFile string) (err error, key bool) {
+// ReadPair reads a certificate, with those that it comes from behind it, and the
+// key that belongs to it. key tells that an error is to be said of that.
+func ReadPair(certFile, keyFile string) (pair tls.Certificate, key bool, err error) {
 	cert, err := contents(certFile)
 	if err != nil {
-		return err, false
+		return pair, false, err
 	}
 	private, err := contents(keyFile)
 	if err != nil {
-		return err, true
+		return pair, true, err
 	}
-	if _, err = tls.X509KeyPair(cert, private); err != nil {
-		return fmt.Errorf("%s and %s: %w", certFile, keyFile, err), false
+	if pair, err = tls.X509KeyPair(cert, private); err != nil {
+		return pair, false, fmt.Errorf("%s and %s: %w", certFile, keyFile, err)
 	}
-	return nil, false
+	return pair, false, nil
 }

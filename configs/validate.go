@@ -85,6 +85,7 @@ func (v *validation) listeners(list []Listener) {
 			names[l.Name] = i
 		}
 		v.transport(key+"transport", l.Transport)
+		v.tlsServer(key+"tls.", l)
 
 		host, port, err := splitAddress(l.Address)
 		if err != nil {

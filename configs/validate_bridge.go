@@ -173,11 +173,12 @@ func (v *validation) trust(bridge, upstream string, own, all TLSClient) {
 		return bridge + "tls." + name
 	}
 	if all.CAFile != "" {
-		v.once(at("ca_file", own.CAFile), checkCAFile(all.CAFile))
+		_, err := ReadCertificates(all.CAFile)
+		v.once(at("ca_file", own.CAFile), err)
 	}
 	switch certKey, keyKey := at("cert_file", own.CertFile), at("key_file", own.KeyFile); {
 	case all.CertFile != "" && all.KeyFile != "":
-		err, key := checkPair(all.CertFile, all.KeyFile)
+		_, key, err := ReadPair(all.CertFile, all.KeyFile)
 		if key {
 			certKey = keyKey
 		}

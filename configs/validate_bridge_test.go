@@ -320,9 +320,14 @@ func TestFilesOfBridges(t *testing.T) {
 // certificate writes name.pem and name.key, which belong together.
 func certificate(t *testing.T, name string) {
 	t.Helper()
+	certificateUntil(t, name, time.Now().Add(time.Hour))
+}
+
+func certificateUntil(t *testing.T, name string, end time.Time) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: end.Add(-2 * time.Hour), NotAfter: end}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	require.NoError(t, err)
 	private, err := x509.MarshalPKCS8PrivateKey(key)

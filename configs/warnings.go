@@ -10,6 +10,9 @@ import (
 // key; the source is known if sources are given.
 func Warnings(c Config, sources Sources) []*Problem {
 	var v validation
+	for i, l := range c.Listeners {
+		v.tlsWarnings(fmt.Sprintf("listeners[%d].tls.", i), l)
+	}
 	for i := range c.Bridges {
 		v.warnings(fmt.Sprintf("bridges[%d].", i), &c.Bridges[i], c.Listeners)
 	}
