@@ -34,18 +34,16 @@ func TestAuthenticationByPassword(t *testing.T) {
 	questions := make(chan asked, 8)
 	strict, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	b := start(t, WithListener("strict", strict, false), WithAuthentication(Authentication{
-		Connect: func(_ context.Context, c Client) ReasonCode {
-			questions <- asked{c, string(c.Password)}
-			switch {
-			case c.Username == "ann" && string(c.Password) == "secret":
-				return packet.Success
-			case c.Username == "eve":
-				return packet.Banned
-			}
-			return packet.BadUserNameOrPassword
-		},
-	}))
+	b := start(t, WithListener("strict", strict, false), WithAuthenticator(AuthenticatorFunc(func(_ context.Context, c Client) error {
+		questions <- asked{c, string(c.Password)}
+		switch {
+		case c.Username == "ann" && string(c.Password) == "secret":
+			return nil
+		case c.Username == "eve":
+			return &Refusal{Code: packet.Banned}
+		}
+		return ErrUnknownClient
+	})))
 	try := func(id, user, password string) packet.ReasonCode {
 		conn, err := net.Dial("tcp", strict.Addr().String())
 		require.NoError(t, err)
@@ -73,7 +71,7 @@ func TestAuthenticationByPassword(t *testing.T) {
 	require.Equal(t, packet.Success, try("a", "ann", "secret"))
 	require.Equal(t, packet.BadUserNameOrPassword, try("b", "ann", "wrong"))
 	require.Equal(t, packet.Banned, try("c", "eve", "secret"))
-	require.Equal(t, packet.BadUserNameOrPassword, try("d", "", ""))
+	require.Equal(t, packet.NotAuthorized, try("d", "", ""))
 	// Where anonymous Clients may come in, they are not asked; who has a name is.
 	connect(t, b, "anonymous").ping()
 	require.Empty(t, questions)
@@ -86,25 +84,25 @@ func TestAuthenticationByPassword(t *testing.T) {
 
 // countdown is an authentication method of three steps: the Client has to
 // answer 2, 1 and 0 with themselves.
-func countdown(step chan<- string) Authentication {
-	return Authentication{
-		Exchange: func(_ Client, method string) func(context.Context, []byte) AuthResult {
-			if method != "countdown" {
-				return nil
-			}
-			next := 2
-			return func(_ context.Context, data []byte) AuthResult {
-				step <- string(data)
-				switch {
-				case string(data) != fmt.Sprint(next):
-					return AuthResult{Code: packet.NotAuthorized, Reason: "wrong number"}
-				case next == 0:
-					return AuthResult{Code: packet.Success, Data: []byte("welcome")}
-				}
-				next--
-				return AuthResult{Code: packet.ContinueAuthentication, Data: fmt.Append(nil, next)}
-			}
-		},
+type countdown chan<- string
+
+func (countdown) Authenticate(context.Context, Client) error { return ErrUnknownClient }
+
+func (step countdown) Exchange(_ Client, method string) AuthExchange {
+	if method != "countdown" {
+		return nil
+	}
+	next := 2
+	return func(_ context.Context, data []byte) AuthResult {
+		step <- string(data)
+		switch {
+		case string(data) != fmt.Sprint(next):
+			return AuthResult{Code: packet.NotAuthorized, Reason: "wrong number"}
+		case next == 0:
+			return AuthResult{Code: packet.Success, Data: []byte("welcome")}
+		}
+		next--
+		return AuthResult{Code: packet.ContinueAuthentication, Data: fmt.Append(nil, next)}
 	}
 }
 
@@ -125,7 +123,7 @@ func (c *client) asked(code packet.ReasonCode, data string) {
 
 func TestExtendedAuthentication(t *testing.T) {
 	steps := make(chan string, 16)
-	b := start(t, WithAuthentication(countdown(steps)))
+	b := start(t, WithAuthenticator(countdown(steps)))
 	enter := func(id, data string) *client {
 		p := durable(id)
 		p.AuthMethod, p.AuthData = []byte("countdown"), []byte(data)

@@ -1,16 +1,12 @@
 package troupe
 
 import (
-	"context"
 	"net"
 
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/configs"
-	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/persistence"
-	"github.com/troupemq/troupe/protocol/packet"
-	"github.com/troupemq/troupe/protocol/session"
 )
 
 // Option sets up a Broker in [New].
@@ -44,7 +40,7 @@ func WithStore(store persistence.Store) Option {
 // WithAddress listens for MQTT over TCP on host:port instead of the
 // configured listeners; port 0 is a free one, see [Broker.Addr]. An address
 // outside loopback lets nobody in who does not authenticate, so it needs
-// [WithAuthentication], or a [WithConfig] that allows anonymous Clients.
+// [WithAuthenticator], or a [WithConfig] that allows anonymous Clients.
 func WithAddress(address string) Option {
 	return func(b *Broker) {
 		b.config.Listeners = []configs.Listener{{Name: "tcp", Address: address, Transport: configs.TransportTCP}}
@@ -67,43 +63,4 @@ func WithoutListeners() Option {
 // never writes to anything else.
 func WithLogger(log *zap.Logger) Option {
 	return func(b *Broker) { b.log = log }
-}
-
-// Client is what an [Authentication] is told of a Client.
-type Client = auth.Client
-
-// AuthResult is the answer to one packet of an extended authentication:
-// Success, ContinueAuthentication with the Data for the Client, or an error.
-type AuthResult = session.AuthResult
-
-// ReasonCode is a Reason Code of MQTT 5 (table 2-6).
-type ReasonCode = packet.ReasonCode
-
-// Authentication judges Clients. Both functions are optional; they run on
-// goroutines of their own and may block, within the configured connect timeout.
-type Authentication struct {
-	// Connect judges a CONNECT by user name and password. It answers
-	// packet.Success or the Reason Code for the CONNACK. Clients without a
-	// user name come here too, unless their listener lets in anonymous ones.
-	Connect func(ctx context.Context, c Client) ReasonCode
-	// Exchange begins an extended authentication (section 4.12) by method,
-	// for a CONNECT and for re-authentication. It returns nil for a method
-	// that it does not know, else the function that is called with the
-	// Client's data, one packet after the other.
-	Exchange func(c Client, method string) func(ctx context.Context, data []byte) AuthResult
-}
-
-// WithAuthentication has a judge Clients.
-func WithAuthentication(a Authentication) Option {
-	return func(b *Broker) {
-		b.auth = &auth.Authenticator{Connect: a.Connect}
-		if a.Exchange != nil {
-			b.auth.Exchange = func(c auth.Client, method string) auth.Exchange {
-				if step := a.Exchange(c, method); step != nil {
-					return step
-				}
-				return nil
-			}
-		}
-	}
 }

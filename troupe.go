@@ -54,7 +54,7 @@ const (
 type Broker struct {
 	config configs.Config
 	log    *zap.Logger
-	auth   *auth.Authenticator
+	judge  auth.Judge
 	store  persistence.Store // handed in, or nil
 	handed []handedListener
 

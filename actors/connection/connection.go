@@ -43,7 +43,7 @@ type Env struct {
 	Attach  func(eventloop.Conn, eventloop.Loop, eventloop.Handler) (eventloop.Stream, error)
 	Clients *routing.Clients
 	Limits  *core.Limits
-	Auth    *auth.Authenticator
+	Auth    *auth.Judge
 	// Refuse is asked about a Client that has shown who it is: Success lets it in.
 	// nil: there is nothing to be asked. It must not block.
 	Refuse         func(*packet.Connect) packet.ReasonCode

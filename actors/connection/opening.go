@@ -3,6 +3,7 @@ package connection
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -47,8 +48,8 @@ func (e *Env) giveOpening(o *opening) {
 	e.openings.Put(o)
 }
 
-// admitted is what the authenticator says to a CONNECT.
-type admitted struct{ code packet.ReasonCode }
+// admitted is what was found out about who sent a CONNECT.
+type admitted struct{ auth.Verdict }
 
 // judged is what the authenticator says to a step of an AUTH exchange.
 type judged struct{ result core.AuthResult }
@@ -105,6 +106,10 @@ func (c *Connection) proceed() {
 	case o.connect == nil && o.handshake.Accepted() != nil:
 		o.connect = o.handshake.Accepted()
 		o.attachment = o.handshake.Attachment()
+		if len(o.connect.ClientID) == 0 { // [MQTT-3.1.3-6], [MQTT-3.1.3-7]
+			o.connect.ClientID = []byte(c.env.NewClientID())
+			o.attachment.AssignedClientID = true
+		}
 		o.waiting = true
 		c.authenticate()
 	}
@@ -117,26 +122,19 @@ func (c *Connection) say(frames []byte) {
 	}
 }
 
-// authenticate asks who the Client is. The answer may take its time, so the
-// question is asked by another goroutine.
+// authenticate asks who the Client is and what it may do.
 func (c *Connection) authenticate() {
 	o := c.opening
-	judge := c.env.Auth
-	switch {
-	case o.connect.AuthMethod != nil: // the exchange has proved it
-		c.admit(&admitted{packet.Success})
-	case o.connect.Username == nil && o.listener.AllowAnonymous:
-		c.admit(&admitted{packet.Success})
-	case judge != nil && judge.Connect != nil:
-		self, root, client := c.mailbox.PID(), c.env.Root, c.client()
-		auth.Ask(c.connectTimeout(),
-			func(ctx context.Context) packet.ReasonCode { return judge.Connect(ctx, client) }, packet.UnspecifiedError,
-			func(code packet.ReasonCode) { root.Send(self, &admitted{code}) })
-	case o.listener.AllowAnonymous:
-		c.admit(&admitted{packet.Success})
-	default:
-		c.admit(&admitted{packet.NotAuthorized})
+	question := auth.Question{
+		Client: c.client(), Named: o.connect.Username != nil, Anonymous: o.listener.AllowAnonymous,
+		Proven: o.connect.AuthMethod != nil,
 	}
+	if v, ok := c.env.Auth.AtOnce(question); ok {
+		c.admit(&admitted{v})
+		return
+	}
+	self, root := c.mailbox.PID(), c.env.Root
+	c.env.Auth.Ask(question, c.connectTimeout(), func(v auth.Verdict) { root.Send(self, &admitted{v}) })
 }
 
 func (c *Connection) connectTimeout() time.Duration {
@@ -158,21 +156,26 @@ func (c *Connection) admit(m *admitted) {
 	if c.closed || o == nil {
 		return
 	}
-	if m.code == packet.Success && c.env.Refuse != nil {
-		m.code = c.env.Refuse(o.connect)
+	code, cause := packet.Success, m.Err
+	switch {
+	case cause != nil:
+		code = auth.CodeOf(cause)
+	case !core.MayLeave(m.Permissions, o.connect.Will):
+		code, cause = packet.NotAuthorized, fmt.Errorf("the client has no right to publish its Will to %q", o.connect.Will.Topic)
+	case c.env.Refuse != nil:
+		code = c.env.Refuse(o.connect)
 	}
-	if m.code != packet.Success {
+	if code != packet.Success {
 		o.out.Reset()
-		o.handshake.Refuse(m.code, &o.out)
-		c.refused(nil)
+		o.handshake.Refuse(code, &o.out)
+		c.refused(cause)
 		c.say(o.out.Packets)
 		c.said = true
 		c.finish()
 		return
 	}
-	if len(o.connect.ClientID) == 0 { // [MQTT-3.1.3-6], [MQTT-3.1.3-7]
-		o.connect.ClientID = []byte(c.env.NewClientID())
-		o.attachment.AssignedClientID = true
+	if m.Permissions != nil {
+		o.attachment.Policy = &core.Policy{Permissions: m.Permissions}
 	}
 	_, number := c.env.Clients.Registry(o.connect.ClientID)
 	loop := c.env.Loops[number%len(c.env.Loops)]
@@ -211,10 +214,7 @@ func (c *Connection) arrive() {
 func (c *Connection) exchange(step *core.AuthStep) {
 	o := c.opening
 	if step.First {
-		if c.env.Auth != nil && c.env.Auth.Exchange != nil {
-			client := auth.Client{Address: o.address, Listener: o.listener.Name, Version: packet.V5}
-			o.exchange = c.env.Auth.Exchange(client, step.Method)
-		}
+		o.exchange = c.env.Auth.Exchange(auth.Client{Address: o.address, Listener: o.listener.Name, Version: packet.V5}, step.Method)
 	}
 	if o.exchange == nil {
 		c.judge(&judged{core.AuthResult{Code: packet.BadAuthenticationMethod}})
@@ -223,7 +223,8 @@ func (c *Connection) exchange(step *core.AuthStep) {
 	o.waiting = true
 	self, root, next, data := c.mailbox.PID(), c.env.Root, o.exchange, append([]byte(nil), step.Data...)
 	auth.Ask(c.connectTimeout(),
-		func(ctx context.Context) core.AuthResult { return next(ctx, data) }, core.AuthResult{Code: packet.UnspecifiedError},
+		func(ctx context.Context) core.AuthResult { return next(ctx, data) },
+		func(any) core.AuthResult { return core.AuthResult{Code: packet.UnspecifiedError} },
 		func(r core.AuthResult) { root.Send(self, &judged{r}) })
 }
 

@@ -7,6 +7,10 @@ type Drain struct{}
 // Shutdown asks every attached session to say good-bye now.
 type Shutdown struct{}
 
+// Judge asks every session whose Client is connected to ask again what it may
+// subscribe to: the rules have changed.
+type Judge struct{}
+
 // Hush asks a listener to accept no more connections, and a connection to end
 // if its Client has no session yet.
 type Hush struct{}

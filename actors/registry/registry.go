@@ -101,7 +101,7 @@ func (r *Registry) Receive(ctx actor.Context) {
 		r.woken(ctx, m)
 	case due:
 		r.due(ctx)
-	case *message.Resubscribe:
+	case *message.Resubscribe, *message.Judge:
 		r.tell(ctx, m)
 	case *message.Drain:
 		r.draining = m

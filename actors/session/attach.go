@@ -34,9 +34,9 @@ func (s *Session) welcome(m *message.Connect) {
 		return
 	}
 	s.epoch++
-	s.connection, s.closing, s.paused = m.Connection, nil, false
+	s.connection, s.closing, s.paused, s.denied = m.Connection, nil, false, false
 	s.address, s.challenged = m.Address, nil
-	if s.env.Auth != nil && s.env.Auth.Exchange != nil {
+	if s.env.Auth.Exchanges() {
 		s.challenged = &challenged{Client: auth.Client{
 			ID: s.core.ClientID(), Username: string(m.Packet.Username), Version: m.Packet.Version,
 			Address: m.Address, Listener: m.Listener,

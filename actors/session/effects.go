@@ -24,6 +24,7 @@ func (s *Session) apply() {
 	if out.Authenticate != nil {
 		s.judge(out.Authenticate)
 	}
+	s.deny(out.Denied)
 	s.count(&out.Counts)
 	s.guard(out)
 	s.keep(out)
@@ -69,6 +70,19 @@ func (s *Session) route(runs []*packet.Run, wills bool, out *core.Output) {
 	s.pace()
 }
 
+// deny logs, once for each Network Connection, that the Client wanted what it may not.
+func (s *Session) deny(d *core.Denial) {
+	if d == nil || s.denied {
+		return
+	}
+	s.denied = true
+	action := "publish"
+	if d.Subscribe {
+		action = "subscribe"
+	}
+	s.log().Warn("client has no right to do this; what else it may not do is counted", zap.String("action", action), zap.String("topic", d.Topic))
+}
+
 // close sends the connection away once it has written everything.
 func (s *Session) close(why *core.Close) {
 	s.closing = why
@@ -101,7 +115,8 @@ func (s *Session) judge(step *core.AuthStep) {
 		return
 	}
 	auth.Ask(s.env.AuthTimeout,
-		func(ctx context.Context) core.AuthResult { return exchange(ctx, data) }, core.AuthResult{Code: packet.UnspecifiedError},
+		func(ctx context.Context) core.AuthResult { return exchange(ctx, data) },
+		func(any) core.AuthResult { return core.AuthResult{Code: packet.UnspecifiedError} },
 		func(r core.AuthResult) { root.Send(self, &judged{epoch, r}) })
 }
 
@@ -171,6 +186,7 @@ func (s *Session) count(c *core.Counts) {
 	add(&t.DroppedExpired, c.DroppedExpired+c.DroppedAged)
 	add(&t.DroppedTooLarge, c.DroppedTooLarge)
 	add(&t.DroppedInvalid, c.DroppedInvalid)
+	add(&t.Denied, c.Denied)
 	add(&t.DroppedBroken, c.DroppedBroken)
 	add(&t.DroppedSwitch, c.DroppedSwitch)
 	add(&t.DroppedLoop, c.DroppedLoop)

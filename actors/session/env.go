@@ -34,7 +34,7 @@ type Env struct {
 	Total core.Left
 	// Durability is how sessions are kept, nil if they are not.
 	Durability *Durability
-	Auth       *auth.Authenticator
+	Auth       *auth.Judge
 	// AuthTimeout is how long a step of a re-authentication may take.
 	AuthTimeout time.Duration
 	Counters    *telemetry.Counters

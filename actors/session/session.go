@@ -79,6 +79,7 @@ type Session struct {
 	paused   bool   // the connection was told not to read
 	held     bool   // what was written waits for the loop's word
 	routed   bool   // it published since it last spoke
+	denied   bool   // the Client was denied something, and that was logged
 	draining bool   // say good-bye as soon as nothing waits
 	ended    bool
 }
@@ -209,6 +210,9 @@ func (s *Session) Receive(ctx actor.Context) {
 		s.establish(m)
 	case *message.Retire:
 		s.retire(m)
+	case *message.Judge:
+		s.core.Judge(s.begin())
+		s.apply()
 	case *message.Settled:
 		s.acknowledge()
 	case *message.Collect:

@@ -50,6 +50,7 @@ var figures = []figure{
 	{"dropped/switch", func(c *telemetry.Counters) int64 { return c.DroppedSwitch.Load() }},
 	{"dropped/loop", func(c *telemetry.Counters) int64 { return c.DroppedLoop.Load() }},
 	{"refused/peer", func(c *telemetry.Counters) int64 { return c.RefusedByPeer.Load() }},
+	{"refused/denied", func(c *telemetry.Counters) int64 { return c.Denied.Load() }},
 	{"refused/quota", func(c *telemetry.Counters) int64 { return c.RefusedQuota.Load() }},
 	{"storage/groups", func(c *telemetry.Counters) int64 { return c.StoreGroups.Load() }},
 	{"storage/stalled", func(c *telemetry.Counters) int64 { return c.StoreStalled.Load() }},

@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 
 func ask(limit time.Duration, f func(context.Context) packet.ReasonCode) packet.ReasonCode {
 	told := make(chan packet.ReasonCode, 1)
-	Ask(limit, f, packet.UnspecifiedError, func(c packet.ReasonCode) { told <- c })
+	Ask(limit, f, func(any) packet.ReasonCode { return packet.UnspecifiedError }, func(c packet.ReasonCode) { told <- c })
 	return <-told
 }
 
@@ -29,4 +31,15 @@ func TestAskEndsTheContextInTime(t *testing.T) {
 		<-ctx.Done()
 		return packet.ServerBusy
 	}))
+}
+
+func TestCodes(t *testing.T) {
+	for want, err := range map[packet.ReasonCode]error{
+		packet.Banned:           fmt.Errorf("wrapped: %w", &Refusal{packet.Banned, "for ever"}),
+		packet.NotAuthorized:    &Refusal{}, // a refusal that forgot its code is one all the same
+		packet.UnspecifiedError: errors.New("the directory does not answer"),
+	} {
+		require.Equal(t, want, CodeOf(err))
+	}
+	require.EqualError(t, &Refusal{packet.Banned, "for ever"}, "banned: for ever")
 }

@@ -46,6 +46,7 @@ type Counters struct {
 	DroppedOffline   atomic.Int64 // QoS 0 to a Session without connection
 	DroppedSwitch    atomic.Int64 // by a bridge: another upstream may have got it, and at most one is to
 	DroppedLoop      atomic.Int64 // brought back by a bridge
+	Denied           atomic.Int64 // PUBLISH packets and Topic Filters that a Client had no right to
 	RefusedQuota     atomic.Int64 // publishes refused with 0x97
 	RefusedByPeer    atomic.Int64 // messages that a Client or an upstream answered with an error
 

@@ -7,11 +7,12 @@ const unlimited = 1<<31 - 1
 
 // Attachment is what the host adds to a CONNECT that it has accepted.
 type Attachment struct {
-	AssignedClientID    bool   // the Client Identifier is the host's own [MQTT-3.1.3-6] [MQTT-3.2.2-16]
-	AuthMethod          string // of the exchange that was accepted; empty: there was none
-	AuthData            []byte // the last Authentication Data, nil: none
-	ResponseInformation string // sent if the Client asks for it [MQTT-3.1.2-28]; empty: there is none
-	Peer                *Peer  // for the Session of a bridge; nil otherwise
+	AssignedClientID    bool    // the Client Identifier is the host's own [MQTT-3.1.3-6] [MQTT-3.2.2-16]
+	AuthMethod          string  // of the exchange that was accepted; empty: there was none
+	AuthData            []byte  // the last Authentication Data, nil: none
+	ResponseInformation string  // sent if the Client asks for it [MQTT-3.1.2-28]; empty: there is none
+	Peer                *Peer   // for the Session of a bridge; nil otherwise
+	Policy              *Policy // what the host has to say about what the Client does; nil: nothing
 }
 
 // Attach connects the Client: CONNACK, then at once what was in flight and what waits. Of c
@@ -29,6 +30,7 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 	s.bridge, s.guarded = c.Bridge, a.Peer != nil || announced(c)
 	s.congested = false
 	s.problems = c.RequestProblemInformation
+	s.setPolicy(a.Policy)
 	s.setWill(c.Will) // that of the connection before is cancelled [MQTT-3.1.3-9]
 	s.endAt = 0
 	s.maxPacket = unlimited
@@ -51,6 +53,7 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 	if !s.connack(c, a, present, out) {
 		return
 	}
+	s.Judge(out)
 	if a.Peer != nil {
 		s.meet(a.Peer, out)
 	}

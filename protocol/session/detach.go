@@ -12,6 +12,9 @@ func (s *Session) Detach(now int64, out *Output) {
 	}
 	s.leave(out)
 	s.leaveWill(now, out)
+	if s.unusual().will == nil { // it was the last that the host had to be asked about
+		s.setPolicy(nil)
+	}
 	switch s.expiry {
 	case 0:
 		s.finish(now, out)

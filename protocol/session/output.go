@@ -16,6 +16,7 @@ type Output struct {
 	Unsubscribe  []UnsubscribeRequest // Topic Filters to forget; answer with Unsubscribed unless the Packet Identifier is 0
 	Redistribute []Redistribution     // messages of Shared Subscriptions that this ended Session will not deliver
 	Authenticate *AuthStep            // AUTH data to be judged; answer with Authenticated
+	Denied       *Denial              // the first of what the Client wanted and may not; Counts has the number
 	Close        *Close               // the Network Connection is to be closed once Packets are written
 	Wills        bool                 // what is in Publish is the Session's own and not its Client's, who would send it again
 	Ended        bool                 // the Session is over: forget it
@@ -137,6 +138,7 @@ type Counts struct {
 	DroppedExpired   uint64 // Message Expiry Interval passed
 	DroppedAged      uint64 // waited longer than the queue's Age
 	DroppedTooLarge  uint64 // above the Client's Maximum Packet Size [MQTT-3.1.2-25]
+	Denied           uint64 // PUBLISH packets and Topic Filters that the Client has no right to
 	DroppedInvalid   uint64 // a QoS 0 PUBLISH with a Topic Name that is not accepted
 	DroppedBroken    uint64 // entries that Recover found damaged
 	DroppedSwitch    uint64 // a Peer that is gone may have got them, and at most one is to
@@ -159,6 +161,7 @@ func (c *Counts) Add(d *Counts) {
 	c.DroppedExpired += d.DroppedExpired
 	c.DroppedAged += d.DroppedAged
 	c.DroppedTooLarge += d.DroppedTooLarge
+	c.Denied += d.Denied
 	c.DroppedInvalid += d.DroppedInvalid
 	c.DroppedBroken += d.DroppedBroken
 	c.DroppedSwitch += d.DroppedSwitch

@@ -33,24 +33,43 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 		s.refuse(&p, packet.NotAuthorized, out)
 		return size
 	}
+	if !s.mayPublish(&p, out) {
+		s.refuse(&p, packet.NotAuthorized, out)
+		return size
+	}
 	if s.guarded && s.looped(p.UserProperties) {
 		out.Counts.DroppedLoop++
 		s.refuse(&p, packet.Success, out)
 		return size
 	}
+	change, version := s.change(), s.version
+	changed := false
+	if change != nil {
+		var m packet.Publish
+		var code packet.ReasonCode
+		if m, changed, code = s.changed(change, p); code.IsError() {
+			out.deny(string(p.Topic), false)
+			s.refuse(&p, code, out)
+			return size
+		}
+		p = m
+	}
 	var run *packet.Run
-	if p.Dup || p.TopicAlias != 0 {
-		// DUP and the alias are between this Client and us [MQTT-3.3.1-3].
-		run = packet.NewRun(&p, s.version)
+	switch {
+	case changed: // it may have got what only version 5.0 can say
+		version = packet.V5
+		fallthrough
+	case p.Dup || p.TopicAlias != 0: // DUP and the alias are between this Client and us [MQTT-3.3.1-3]
+		run = packet.NewRun(&p, version)
 		out.Publish = append(out.Publish, run)
-	} else {
+	default:
 		run = out.run()
 		*run = packet.Run{
 			Frames: frame, Count: 1, Version: s.version, QoS: p.QoS, Retain: p.Retain,
 			HasExpiry: p.HasMessageExpiry, Expiry: p.MessageExpiry,
 			Topic: p.Topic, Largest: size, Slab: cap(b), Lent: out.Lent,
 		}
-		if !p.Retain && !p.HasMessageExpiry {
+		if !p.Retain && !p.HasMessageExpiry && change == nil {
 			s.extend(run, b, out)
 			size = len(run.Frames)
 		}

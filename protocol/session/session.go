@@ -59,6 +59,7 @@ type rare struct {
 	aliases *aliases
 	replay  *replay
 	peers   *peers
+	policy  *Policy // for this connection
 }
 
 // seldom gives the place of what few Clients use, to be written to. Whoever takes away what was there calls tidy.

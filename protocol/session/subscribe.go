@@ -46,6 +46,10 @@ func (s *Session) receiveSubscribe(frame []byte, out *Output) error {
 			continue
 		}
 		made.Shared = share != ""
+		if !s.maySubscribe(made.Filter, made.Options.QoS, out) {
+			owed.codes[i] = packet.NotAuthorized
+			continue
+		}
 		if s.bridge { // it has no word for this, and would send round what it gets
 			made.Options.NoLocal = !made.Shared // [MQTT-3.8.3-4]
 			made.Options.RetainAsPublished = true

@@ -33,10 +33,23 @@ func (s *Session) setWill(w *packet.Will) {
 func (s *Session) publishWill(now int64, out *Output) {
 	w := s.unusual().will
 	s.setWill(nil)
+	change, version := s.change(), s.version
+	s.setPolicy(nil)
 	if w == nil {
 		return
 	}
-	run := packet.NewRun(w.Publish(), s.version)
+	m := w.Publish()
+	if change != nil {
+		changed, anew, code := s.changed(change, *m)
+		if code.IsError() {
+			out.deny(string(w.Topic), false)
+			return
+		}
+		if anew {
+			m, version = &changed, packet.V5
+		}
+	}
+	run := packet.NewRun(m, version)
 	if run.HasExpiry {
 		run.Deadline = now + int64(run.Expiry)*1000
 	}

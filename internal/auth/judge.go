@@ -1,0 +1,147 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/troupemq/troupe/protocol/packet"
+)
+
+// Judge is all those whom an instance asks about its Clients. A nil Judge asks
+// nobody.
+type Judge struct {
+	// Authenticators are asked in turn, until one knows the Client.
+	Authenticators []Authenticator
+	// Authorizers have to allow, each of them, what a Client does.
+	Authorizers []Authorizer
+}
+
+// Question is a Client that wants to be let in.
+type Question struct {
+	Client    Client
+	Named     bool // it sent a user name, or has one of its certificate
+	Anonymous bool // its listener lets in who does not say who he is
+	Proven    bool // an exchange of AUTH packets proved who it is
+}
+
+// Verdict is the answer.
+type Verdict struct {
+	Permissions Permissions // nil: everything
+	Err         error       // why it is not let in; nil: it is
+}
+
+// AtOnce is the Verdict if nobody has to be asked for it.
+func (j *Judge) AtOnce(q Question) (Verdict, bool) {
+	if len(j.authorizers()) > 0 {
+		return Verdict{}, false
+	}
+	known, err := j.plain(q)
+	return Verdict{Err: err}, known
+}
+
+// Ask asks about a Client on another goroutine, within limit, and hands the
+// Verdict to tell there.
+func (j *Judge) Ask(q Question, limit time.Duration, tell func(Verdict)) {
+	Ask(limit, func(ctx context.Context) Verdict { return j.ask(ctx, q) },
+		func(reason any) Verdict { return Verdict{Err: Panicked(reason)} }, tell)
+}
+
+// plain tells who needs no Authenticator.
+func (j *Judge) plain(q Question) (known bool, err error) {
+	switch {
+	case q.Proven, q.Client.Certified, !q.Named && q.Anonymous:
+		return true, nil
+	case len(j.authenticators()) > 0:
+		return false, nil
+	case q.Anonymous: // the name says nothing
+		return true, nil
+	default:
+		return true, &Refusal{packet.NotAuthorized, "the listener lets in nobody who cannot be authenticated"}
+	}
+}
+
+func (j *Judge) ask(ctx context.Context, q Question) Verdict {
+	known, err := j.plain(q)
+	if !known {
+		err = j.authenticate(ctx, q)
+	}
+	if err != nil {
+		return Verdict{Err: err}
+	}
+	var all every
+	for _, a := range j.Authorizers {
+		p, err := a.Permissions(ctx, q.Client)
+		if err != nil {
+			return Verdict{Err: err}
+		}
+		if p != nil {
+			all = append(all, p)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return Verdict{}
+	case 1:
+		return Verdict{Permissions: all[0]}
+	}
+	return Verdict{Permissions: all}
+}
+
+func (j *Judge) authenticate(ctx context.Context, q Question) error {
+	for _, a := range j.Authenticators {
+		if err := a.Authenticate(ctx, q.Client); !errors.Is(err, ErrUnknown) {
+			return err
+		}
+	}
+	if q.Named {
+		return &Refusal{packet.BadUserNameOrPassword, "nobody knows this user name"}
+	}
+	return &Refusal{packet.NotAuthorized, "the client gave no user name"}
+}
+
+// Exchange begins an extended authentication with the first that knows its
+// method; nil: nobody does.
+func (j *Judge) Exchange(c Client, method string) Exchange {
+	for _, a := range j.authenticators() {
+		if e, ok := a.(Exchanger); ok {
+			if step := e.Exchange(c, method); step != nil {
+				return step
+			}
+		}
+	}
+	return nil
+}
+
+// Exchanges tells whether any method may be known.
+func (j *Judge) Exchanges() bool {
+	return slices.ContainsFunc(j.authenticators(), func(a Authenticator) bool { _, ok := a.(Exchanger); return ok })
+}
+
+func (j *Judge) authenticators() []Authenticator {
+	if j == nil {
+		return nil
+	}
+	return j.Authenticators
+}
+
+func (j *Judge) authorizers() []Authorizer {
+	if j == nil {
+		return nil
+	}
+	return j.Authorizers
+}
+
+// every allows what all of them allow.
+type every []Permissions
+
+// MayPublish implements Permissions.
+func (e every) MayPublish(topic []byte, qos packet.QoS, retain bool) bool {
+	return !slices.ContainsFunc(e, func(p Permissions) bool { return !p.MayPublish(topic, qos, retain) })
+}
+
+// MaySubscribe implements Permissions.
+func (e every) MaySubscribe(filter string, qos packet.QoS) bool {
+	return !slices.ContainsFunc(e, func(p Permissions) bool { return !p.MaySubscribe(filter, qos) })
+}

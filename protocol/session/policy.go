@@ -1,0 +1,122 @@
+package session
+
+import (
+	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/topic"
+)
+
+// Permissions are what a Client may do. They are asked in the Session's turn: an answer must come quickly
+// and wait for nothing. They may answer otherwise later, and are asked anew each time.
+type Permissions interface {
+	// MayPublish tells whether the Client may publish to a topic. The bytes are valid until it returns.
+	MayPublish(topic []byte, qos packet.QoS, retain bool) bool
+	// MaySubscribe tells whether the Client may hold a Subscription with a Topic Filter, `$share/name/` included.
+	MaySubscribe(filter string, qos packet.QoS) bool
+}
+
+// Policy is what the host has to say about what a Client does, for one Network Connection. It is shared by none.
+type Policy struct {
+	// Permissions of the Client; nil: it may do everything.
+	Permissions Permissions
+	// Change is shown each message of the Client before it is routed, with its Topic Name and without Packet
+	// Identifier, DUP and alias. It may change all but the QoS, and says whether it did; what it sets must not change
+	// any more. With an error the message is not routed, and the Client is told. nil: nothing is changed.
+	Change func(p *packet.Publish) (changed bool, code packet.ReasonCode)
+}
+
+// setPolicy replaces the Policy, with nil takes it away.
+func (s *Session) setPolicy(p *Policy) {
+	if p == nil && s.rare == nil {
+		return
+	}
+	s.seldom().policy = p
+	s.tidy()
+}
+
+// permissions are those of the Client; nil: it may do everything.
+func (s *Session) permissions() Permissions {
+	if s.rare == nil || s.rare.policy == nil {
+		return nil
+	}
+	return s.rare.policy.Permissions
+}
+
+// change is what each message of the Client is shown to; nil: nothing.
+func (s *Session) change() func(*packet.Publish) (bool, packet.ReasonCode) {
+	if s.rare == nil || s.rare.policy == nil {
+		return nil
+	}
+	return s.rare.policy.Change
+}
+
+// mayPublish tells whether the Client may publish a message.
+func (s *Session) mayPublish(p *packet.Publish, out *Output) bool {
+	may := s.permissions()
+	if may == nil || may.MayPublish(p.Topic, p.QoS, p.Retain) {
+		return true
+	}
+	out.deny(string(p.Topic), false)
+	return false
+}
+
+// maySubscribe tells whether the Client may hold a Subscription.
+func (s *Session) maySubscribe(filter string, qos packet.QoS, out *Output) bool {
+	may := s.permissions()
+	if may == nil || may.MaySubscribe(filter, qos) {
+		return true
+	}
+	out.deny(filter, true)
+	return false
+}
+
+// Denial is something that a Client may not do.
+type Denial struct {
+	Topic     string // Topic Name, or Topic Filter
+	Subscribe bool
+}
+
+// deny counts a denial and shows the first.
+func (o *Output) deny(topic string, subscribe bool) {
+	o.Counts.Denied++
+	if o.Denied == nil {
+		o.Denied = &Denial{topic, subscribe}
+	}
+}
+
+// changed lets the host change a message, or refuse it. It gives the message that is to be routed.
+func (s *Session) changed(change func(*packet.Publish) (bool, packet.ReasonCode), came packet.Publish) (m packet.Publish, changed bool, code packet.ReasonCode) {
+	m = came
+	changed, code = change(&m)
+	if code.IsError() || !changed {
+		return came, false, code
+	}
+	m.QoS, m.PacketID, m.Dup, m.TopicAlias, m.SubscriptionIDs = came.QoS, came.PacketID, came.Dup, came.TopicAlias, nil
+	if topic.ValidateName(m.Topic) != nil || s.limits.tooLong(m.Topic) || reserved(m.Topic) || m.Validate(packet.V5) != nil {
+		return came, false, packet.ImplementationSpecificError // the host is wrong, not the Client
+	}
+	return m, true, code
+}
+
+// MayLeave tells whether p allows the Will of a CONNECT; nil: there is none.
+func MayLeave(p Permissions, w *packet.Will) bool {
+	return p == nil || w == nil || p.MayPublish(w.Topic, w.QoS, w.Retain)
+}
+
+// Judge asks again about Subscriptions that were allowed before: those that are not any more end.
+func (s *Session) Judge(out *Output) {
+	if s.permissions() == nil || s.state == ended {
+		return
+	}
+	var gone []string
+	for sub := range s.subs.all() {
+		if !s.maySubscribe(sub.Filter, sub.Options.QoS, out) {
+			gone = append(gone, sub.Filter)
+		}
+	}
+	for _, filter := range gone {
+		s.unsubscribe(filter)
+	}
+	if len(gone) > 0 {
+		out.Unsubscribe = append(out.Unsubscribe, UnsubscribeRequest{Filters: gone, After: len(out.Subscribe), Behind: len(out.Publish)})
+	}
+}
