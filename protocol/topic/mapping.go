@@ -74,7 +74,7 @@ func (m *Mapping) Filter() string { return m.from }
 // name the `#` of `to` and the separator before it are left out, so that `b/#`
 // gives `b`.
 func (m *Mapping) Append(dst, name []byte) (mapped []byte, ok bool) {
-	if !Match(m.from, view(name)) {
+	if !Match(m.from, name) {
 		return dst, false
 	}
 	mapped = append(dst, m.texts[0]...)

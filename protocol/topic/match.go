@@ -6,7 +6,9 @@ import "strings"
 // Topic Name (section 4.7). Both must be valid. It is the plain definition that
 // Index and Tree are held to; bytes are compared as they are, with no
 // normalisation [MQTT-4.7.3-4].
-func Match(filter, name string) bool {
+func Match[T string | []byte](filter string, name T) bool { return matches(filter, view(name)) }
+
+func matches(filter, name string) bool {
 	if strings.HasPrefix(name, "$") && filter != "" && (filter[0] == '+' || filter[0] == '#') {
 		return false // [MQTT-4.7.2-1]
 	}
