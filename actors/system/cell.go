@@ -58,7 +58,7 @@ const (
 func (k *Kind) newCell(parent *cell, loop eventloop.Loop, name string, v *Supervision, produce func(*Mailbox) actor.Actor) *cell {
 	c := &cell{parent: parent}
 	c.kind, c.loop = k, loop
-	c.pid.Address, c.pid.Id = address, name
+	c.pid.Address, c.pid.Id = k.system.cells.address, name
 	c.actor = produce(&c.Mailbox)
 	if v.Action == Restart {
 		c.produce = produce

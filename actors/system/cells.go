@@ -7,19 +7,17 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// address is that of the PIDs of cells: it makes protoactor ask us, and not its own map of names, who is behind a PID.
-const address = "troupe"
-
 // cellsChunk is how many cells are entered before the table takes more memory.
 const cellsChunk = 512
 
 // cells is the table of the actors that have not ended: where a PID leads to. A PID names its place in it, and remembers what it found
 // there, so that it is asked about once.
 type cells struct {
-	mu     sync.Mutex
-	chunks []*[cellsChunk]*cell
-	unused []uint32 // free places below those that were never taken
-	taken  uint32   // places that were ever taken
+	address string // of their PIDs
+	mu      sync.Mutex
+	chunks  []*[cellsChunk]*cell
+	unused  []uint32 // free places below those that were never taken
+	taken   uint32   // places that were ever taken
 }
 
 // enter gives a cell its place.
@@ -51,7 +49,7 @@ func (t *cells) leave(c *cell) {
 
 // find is the cell of a PID, nil if the actor has ended.
 func (t *cells) find(pid *actor.PID) *cell {
-	if pid.GetAddress() != address {
+	if pid.GetAddress() != t.address {
 		return nil
 	}
 	t.mu.Lock()
@@ -90,27 +88,3 @@ func (s *System) All() iter.Seq2[string, *actor.PID] {
 		}
 	}
 }
-
-// resolve tells protoactor who is behind a PID.
-func (s *System) resolve(pid *actor.PID) (actor.Process, bool) {
-	if c := s.cells.find(pid); c != nil {
-		return c, true
-	}
-	return nobody{s}, pid.GetAddress() == address
-}
-
-// nobody is behind a PID whose actor had ended before it was first sent to.
-type nobody struct{ system *System }
-
-// SendUserMessage implements actor.Process.
-func (nobody) SendUserMessage(_ *actor.PID, message any) { lost(message) }
-
-// SendSystemMessage implements actor.Process.
-func (n nobody) SendSystemMessage(pid *actor.PID, message any) {
-	if m, ok := message.(*actor.Watch); ok {
-		n.system.tell(m.Watcher, &actor.Terminated{Who: pid})
-	}
-}
-
-// Stop implements actor.Process.
-func (nobody) Stop(*actor.PID) {}

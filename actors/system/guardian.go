@@ -26,9 +26,7 @@ type top struct {
 }
 
 func newGuardian(s *System) *guardian {
-	g := &guardian{system: s, tops: make(map[string]*top)}
-	g.pid, _ = s.actors.ProcessRegistry.Add(nobody{s}, "guardian") // the system is new: the name is free
-	return g
+	return &guardian{system: s, pid: actor.NewPID(s.cells.address, "guardian"), tops: make(map[string]*top)}
 }
 
 func (g *guardian) spawn(k *Kind, loop eventloop.Loop, name string, v Supervision, produce func(*Mailbox) actor.Actor) (*actor.PID, error) {

@@ -100,7 +100,7 @@ func (c *cell) post(message any) (waiting int) {
 	c.mu.Lock()
 	if c.life == stopped {
 		c.mu.Unlock()
-		lost(message)
+		lost(c.kind.system.actors, &c.pid, message)
 		return 0
 	}
 	return c.postLocked(message)
@@ -243,7 +243,7 @@ func (c *cell) look(q *queue, budget int) (step, any) {
 	defer func() {
 		c.mu.Unlock()
 		for _, m := range dropped {
-			lost(m)
+			lost(c.kind.system.actors, &c.pid, m)
 		}
 	}()
 	for c.takeSystem(q) {
@@ -354,11 +354,4 @@ func (q *queue) drop() (dropped []any) {
 	clear(q.batch)
 	q.user, q.batch, q.next, q.left = q.user[:0], q.batch[:0], 0, 0
 	return dropped
-}
-
-// lost tells a message that nobody will get it.
-func lost(message any) {
-	if u, ok := message.(Undelivered); ok {
-		u.Undelivered()
-	}
 }

@@ -26,39 +26,61 @@ import (
 
 // Options is what a System is made of.
 type Options struct {
-	// Log takes what protoactor has to say, its INFO at the debug level.
+	// Actors is the actor.ActorSystem to live in, with others; nil: one of its own. What is there stays as it is, its logger too. The first
+	// System in it is written into protoactor's list of those who know PIDs of elsewhere, which has no lock: nothing may be sent to a PID of
+	// another process meanwhile, and no remote be started.
+	Actors *actor.ActorSystem
+	// Log takes what protoactor has to say, its INFO at the debug level, if the ActorSystem is the System's own.
 	Log *zap.Logger
 	// Failed is told of every failure once it is judged: to count it and to log it. It runs on the loop of the supervisor, or of the actor
 	// itself for those at the top, and must be cheap. nil: failures are logged as errors.
 	Failed func(Failure)
 }
 
-// System is the actors of one instance.
+// System is the actors of one instance. Several may live in one actor.ActorSystem.
 type System struct {
-	actors   *actor.ActorSystem
-	guardian *guardian
-	failed   func(Failure)
-	cells    cells
-	queues   sync.Pool // of *queue, which idle mailboxes do not have
+	actors    *actor.ActorSystem
+	inside    *actor.ActorSystem // the same with a Root of our own: what others hang into theirs is not for us
+	root      *actor.RootContext
+	directory *directory
+	guardian  *guardian
+	failed    func(Failure)
+	cells     cells
+	queues    sync.Pool // of *queue, which idle mailboxes do not have
 }
 
-// New makes a system without actors. It needs no end: stop the actors with Stop, then the loops.
+// New makes a system without actors. At its end stop the actors with Stop, then the loops, and call Close.
 func New(o Options) *System {
-	s := &System{failed: o.Failed}
+	s := &System{actors: o.Actors, failed: o.Failed}
 	if s.failed == nil {
 		s.failed = func(f Failure) { f.log(o.Log) }
 	}
 	s.queues.New = func() any { return new(queue) }
-	s.actors = actor.NewActorSystem(
-		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(newBridge(o.Log)) }),
-		actor.WithMetricProviders(nil),                            // protoactor's leaks a callback for every actor
-		actor.WithDeadLetterThrottleInterval(10*time.Millisecond), // how long the first dead letter of a burst keeps a goroutine
-	)
-	s.actors.ProcessRegistry.RegisterAddressResolver(s.resolve)
-	shrink(s.actors.ProcessRegistry.LocalPIDs)
+	if s.actors == nil {
+		s.actors = NewActors(o.Log)
+	}
+	inside := *s.actors
+	s.root = actor.NewRootContext(s.actors, nil)
+	s.inside, inside.Root = &inside, s.root
+	s.directory = directoryOf(s.actors)
+	s.cells.address = s.directory.join(s)
 	s.guardian = newGuardian(s)
 	return s
 }
+
+// NewActors makes an actor.ActorSystem for nobody but one System and who knows it.
+func NewActors(log *zap.Logger) *actor.ActorSystem {
+	actors := actor.NewActorSystem(
+		actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return slog.New(newBridge(log)) }),
+		actor.WithMetricProviders(nil),                            // protoactor's leaks a callback for every actor
+		actor.WithDeadLetterThrottleInterval(10*time.Millisecond), // how long the first dead letter of a burst keeps a goroutine
+	)
+	shrink(actors.ProcessRegistry.LocalPIDs)
+	return actors
+}
+
+// Close takes the system, whose actors have all ended, out of its actor.ActorSystem. PIDs that somebody still has lead nowhere from then on.
+func (s *System) Close() { s.directory.leave(s) }
 
 // shrink leaves one of the 1,024 maps, each of 32, that protoactor has for the names of its actors: 2.8 MB for the handful that is not ours.
 func shrink(names *actor.SliceMap) {
@@ -78,10 +100,10 @@ func shrink(names *actor.SliceMap) {
 func (s *System) Actors() *actor.ActorSystem { return s.actors }
 
 // Root sends from outside of actors. Its Send is as cheap as an actor's own.
-func (s *System) Root() *actor.RootContext { return s.actors.Root }
+func (s *System) Root() *actor.RootContext { return s.root }
 
 // Send posts a message to an actor from any goroutine and never blocks. To an actor that has ended it is dropped.
-func (s *System) Send(pid *actor.PID, message any) { s.actors.Root.Send(pid, message) }
+func (s *System) Send(pid *actor.PID, message any) { s.root.Send(pid, message) }
 
 // Spawn starts an actor of a kind at the top, on a loop; v supervises it, produce is as in [Kind.SpawnChild].
 // The error is actor.ErrNameExists if an actor of this name has not ended.
@@ -96,7 +118,7 @@ func (s *System) Stop(ctx context.Context, pid *actor.PID) error {
 	if ended == nil {
 		return nil
 	}
-	s.actors.Root.Stop(pid)
+	s.root.Stop(pid)
 	select {
 	case <-ended:
 		return nil
@@ -124,8 +146,4 @@ func (s *System) Mailbox(pid *actor.PID) *Mailbox {
 }
 
 // tell sends a system message.
-func (s *System) tell(pid *actor.PID, message any) {
-	if process, ok := s.actors.ProcessRegistry.Get(pid); ok {
-		process.SendSystemMessage(pid, message)
-	}
-}
+func (s *System) tell(pid *actor.PID, message any) { tell(s.actors, pid, message) }

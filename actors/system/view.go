@@ -14,7 +14,7 @@ type view cell
 
 func (v *view) cell() *cell { return (*cell)(v) }
 
-func (v *view) root() *actor.RootContext { return v.kind.system.actors.Root }
+func (v *view) root() *actor.RootContext { return v.kind.system.root }
 
 // Self implements actor.Context, as do the others.
 func (v *view) Self() *actor.PID { return &v.pid }
@@ -42,8 +42,8 @@ func (v *view) Children() []*actor.PID {
 // Actor is who receives.
 func (v *view) Actor() actor.Actor { return v.actor }
 
-// ActorSystem is protoactor's.
-func (v *view) ActorSystem() *actor.ActorSystem { return v.kind.system.actors }
+// ActorSystem is protoactor's, with a Root that is ours alone.
+func (v *view) ActorSystem() *actor.ActorSystem { return v.kind.system.inside }
 
 // Logger is protoactor's.
 func (v *view) Logger() *slog.Logger { return v.ActorSystem().Logger() }
