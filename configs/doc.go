@@ -9,6 +9,9 @@
 // is judged on its own while its positions are known, so that an unknown key or
 // a value of the wrong type is reported with the place where it was written.
 //
+// Several instances of one process are read by [LoadAll], each as if it were
+// alone, and compared by [Conflicts].
+//
 // A program that embeds the broker starts from Defaults, sets fields and needs
 // no Load; [NewBridge], [NewForward] and [NewReceive] have the defaults of entries.
 // The package reads its inputs, and the passwords and certificates that they name,

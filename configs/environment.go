@@ -31,7 +31,7 @@ func serviceLink(name string) bool {
 
 // environmentLayer reads the TROUPE_ variables of environ, which has the form
 // of os.Environ. A variable that is empty counts as not set.
-func environmentLayer(environ []string) (*layer, Problems) {
+func environmentLayer(environ []string) *layer {
 	var values, variables []string // keys that have one of their own; names for the nearest
 	var fields []*entryField
 	for _, k := range keys() {
@@ -47,7 +47,6 @@ func environmentLayer(environ []string) (*layer, Problems) {
 	}
 
 	l := &layer{places: make(map[string]Source), text: true}
-	var problems Problems
 	provider := env.Provider(".", env.Opt{
 		Prefix:      prefix,
 		EnvironFunc: func() []string { return environ },
@@ -72,13 +71,13 @@ func environmentLayer(environ []string) (*layer, Problems) {
 			if best := spelling.Nearest(name, variables); best != "" {
 				text = "unknown variable; did you mean " + best + "?"
 			}
-			problems = append(problems, &Problem{Source: at, Text: text})
+			l.wrong = append(l.wrong, &Problem{Source: at, Text: text})
 			return "", nil
 		},
 	})
 	l.raw, _ = provider.Read() // reads the slice given above: cannot fail
-	slices.SortFunc(problems, func(a, b *Problem) int { return cmp.Compare(a.Source.Name, b.Source.Name) })
-	return l, problems
+	slices.SortFunc(l.wrong, func(a, b *Problem) int { return cmp.Compare(a.Source.Name, b.Source.Name) })
+	return l
 }
 
 // entryField is a key of list entries, which has a variable for each entry.

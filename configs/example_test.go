@@ -36,12 +36,30 @@ func TestExamples(t *testing.T) {
 			require.Equal(t, []Upstream{{URI: "mqtt://ledger.example:1883"}, {URI: "mqtt://ledger-standby.example:1883"}}, c.Bridges[0].Endpoints())
 		},
 	}
-	require.Len(t, files, len(holds))
+	several := map[string]func(all []Instance){
+		"instances.yaml": func(all []Instance) {
+			require.Len(t, all, 3)
+			require.Equal(t, filepath.Join("troupe-data", "machines"), all[0].Config.DataDir)
+			require.Equal(t, DurabilityDisk, all[0].Config.Durability)
+			require.Equal(t, DurabilityProcess, all[1].Config.Durability)
+			require.Equal(t, OnFailureRestart, all[0].Config.Supervision.OnFailure)
+			require.Equal(t, "troupe-archive", all[2].Config.DataDir)
+			require.Empty(t, all[2].Config.Listeners)
+		},
+	}
+	require.Len(t, files, len(holds)+len(several))
 	for _, file := range files {
-		c, sources, err := Load(Inputs{File: file})
+		all, err := LoadAll([]string{file}, Inputs{})
 		require.NoError(t, err)
-		require.Empty(t, Warnings(c, sources), file)
+		for _, i := range all {
+			require.Empty(t, Warnings(i.Config, i.Sources), file)
+		}
+		if judge := several[filepath.Base(file)]; judge != nil {
+			judge(all)
+			continue
+		}
 		require.Contains(t, holds, filepath.Base(file))
-		holds[filepath.Base(file)](c)
+		require.Len(t, all, 1)
+		holds[filepath.Base(file)](all[0].Config)
 	}
 }

@@ -35,9 +35,8 @@ func AddFlags(flags *pflag.FlagSet) {
 }
 
 // flagsLayer reads the flags that were given.
-func flagsLayer(flags *pflag.FlagSet) (*layer, Problems) {
+func flagsLayer(flags *pflag.FlagSet) *layer {
 	l := &layer{places: make(map[string]Source), text: true}
-	var problems Problems
 	provider := posflag.ProviderWithFlag(flags, ".", nil, func(f *pflag.Flag) (string, any) {
 		if !f.Changed {
 			return "", nil
@@ -55,13 +54,13 @@ func flagsLayer(flags *pflag.FlagSet) (*layer, Problems) {
 			return "listeners", listenersOf(flags)
 		case anonymousFlag:
 			if !flags.Changed(listenFlag) {
-				problems = append(problems, &Problem{Source: at, Text: "only goes with --" + listenFlag + "; for a configured listener write allow_anonymous there"})
+				l.wrong = append(l.wrong, &Problem{Source: at, Text: "only goes with --" + listenFlag + "; for a configured listener write allow_anonymous there"})
 			}
 		}
 		return "", nil
 	})
 	l.raw, _ = provider.Read() // reads the flags given above: cannot fail
-	return l, problems
+	return l
 }
 
 // listenersOf makes a listener of each --listen.

@@ -15,6 +15,8 @@ type layer struct {
 	places map[string]Source // by path; what is not here has the place of what holds it
 	whole  Source            // the place of all else
 	text   bool              // values are text that is yet to be read, as in the environment
+	wrong  Problems          // what was found before the values are read
+	in     string            // the entry of a file's list that it is, as in instances[0]
 }
 
 // place is where the value at path was written.

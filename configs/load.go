@@ -28,62 +28,98 @@ type Inputs struct {
 // Load lays the embedded defaults, the file, the environment and the flags over
 // each other, later over earlier, and validates the result. An error is
 // [Problems] and holds all that was found, not the first alone. Sources has an
-// entry for every value of the Config.
+// entry for every value of the Config. A file with a list `instances` is for
+// [LoadAll].
 func Load(in Inputs) (Config, Sources, error) {
-	k := koanf.New(".")
-	sources := make(Sources)
-	var problems Problems
-	add := func(l *layer) {
-		lists := func(path string) []any {
-			list, _ := valueAt(k.Raw(), path).([]any)
-			return list
-		}
-		r := reading{layer: l, lists: lists, sources: sources}
-		values := r.read()
-		problems = append(problems, r.problems...)
-		if err := k.Load(confmap.Provider(values, ""), nil); err != nil {
-			problems = append(problems, &Problem{Source: l.whole, Text: err.Error()})
-		}
-	}
-
-	defaults, err := textLayer(parseYAML, []byte(defaultFile), Source{Kind: KindDefault})
-	if err != nil {
-		return Config{}, nil, err
-	}
-	defaults.places = nil // the lines of the embedded file tell nobody anything
-	add(defaults)
+	var layers []*layer
 	if in.File != "" {
 		l, err := fileLayer(in.File)
 		if err != nil {
 			return Config{}, nil, err
 		}
-		add(l)
+		if _, list := l.raw[instancesKey]; list {
+			return Config{}, nil, Problems{{Key: instancesKey, Source: l.place(instancesKey), Text: "several instances are not allowed here; name a file that holds one"}}
+		}
+		layers = append(layers, l)
 	}
-	environment, wrong := environmentLayer(in.Environ)
-	problems = append(problems, wrong...)
-	add(environment)
-	if in.Flags != nil {
-		flags, wrong := flagsLayer(in.Flags)
-		problems = append(problems, wrong...)
-		add(flags)
+	s := newStack()
+	for _, l := range append(layers, in.layers()...) {
+		s.add(l)
 	}
+	c, problems := s.config()
+	if err := problems.err(); err != nil {
+		return Config{}, nil, err
+	}
+	return c, s.sources, nil
+}
 
+// layers are those that are not files.
+func (in *Inputs) layers() []*layer {
+	layers := []*layer{environmentLayer(in.Environ)}
+	if in.Flags != nil {
+		layers = append(layers, flagsLayer(in.Flags))
+	}
+	return layers
+}
+
+// stack is layers that lie over each other.
+type stack struct {
+	k        *koanf.Koanf
+	layers   []*layer
+	sources  Sources
+	problems Problems
+}
+
+// newStack has the embedded defaults alone.
+func newStack() *stack {
+	s := &stack{k: koanf.New("."), sources: make(Sources)}
+	defaults, err := textLayer(parseYAML, []byte(defaultFile), Source{Kind: KindDefault})
+	if err != nil {
+		s.problems = append(s.problems, &Problem{Text: err.Error()}) // the tests read this file
+		return s
+	}
+	defaults.places = nil // the lines of the embedded file tell nobody anything
+	s.add(defaults)
+	return s
+}
+
+// add lays a layer over those before it.
+func (s *stack) add(l *layer) {
+	lists := func(path string) []any {
+		list, _ := valueAt(s.k.Raw(), path).([]any)
+		return list
+	}
+	r := reading{layer: l, lists: lists, sources: s.sources}
+	values := r.read()
+	s.problems = append(append(s.problems, l.wrong...), r.problems...)
+	s.layers = append(s.layers, l)
+	s.set(l.whole, values)
+}
+
+// set lays values over those before them.
+func (s *stack) set(whole Source, values map[string]any) {
+	if err := s.k.Load(confmap.Provider(values, ""), nil); err != nil {
+		s.problems = append(s.problems, &Problem{Source: whole, Text: err.Error()})
+	}
+}
+
+// config is what applies, and all that is wrong with it. Without problems
+// every value has a source.
+func (s *stack) config() (Config, Problems) {
 	var c Config
-	if err := k.Unmarshal("", &c); err != nil {
-		problems = append(problems, &Problem{Text: err.Error()})
-		return Config{}, nil, problems
+	if err := s.k.Unmarshal("", &c); err != nil {
+		return Config{}, append(s.problems, &Problem{Text: err.Error()})
 	}
 	c.Bridges = orNone(c.Bridges)
 	for i := range c.Bridges {
 		b := &c.Bridges[i]
 		b.Upstreams, b.Forward, b.Receive = orNone(b.Upstreams), orNone(b.Forward), orNone(b.Receive)
 	}
-	problems = append(problems, validated(&c, sources, problems)...)
-	if err := problems.err(); err != nil {
-		return Config{}, nil, err
+	problems := append(s.problems, validated(&c, s.sources, s.problems)...)
+	if len(problems) == 0 {
+		s.sources.fill(c)
 	}
-	sources.fill(c)
-	return c, sources, nil
+	return c, problems
 }
 
 // orNone is nil for a list without entries, so that no two of those differ.

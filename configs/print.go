@@ -21,17 +21,54 @@ func WriteYAML(w io.Writer, c Config, sources Sources) error {
 	return encoder.Close()
 }
 
+// WriteAllYAML writes instances as a file that [LoadAll] reads, as [WriteYAML]
+// does: one that is no entry of a list alone, others as the list.
+func WriteAllYAML(w io.Writer, all []Instance) error {
+	if len(all) == 1 && all[0].Entry == "" {
+		return WriteYAML(w, all[0].Config, all[0].Sources)
+	}
+	list := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, i := range all {
+		list.Content = append(list.Content, yamlNode(reflect.ValueOf(i.Config), "", i.Sources))
+	}
+	encoder := yaml.NewEncoder(w)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(map[string]*yaml.Node{instancesKey: list}); err != nil {
+		return err
+	}
+	return encoder.Close()
+}
+
+// WriteAllJSON writes instances as one JSON object: one that is no entry of a
+// list as [WriteJSON] does, others as a list instances of such objects.
+func WriteAllJSON(w io.Writer, all []Instance) error {
+	if len(all) == 1 && all[0].Entry == "" {
+		return WriteJSON(w, all[0].Config, all[0].Sources)
+	}
+	list := make([]any, len(all))
+	for i := range list {
+		list[i] = jsonOf(all[i].Config, all[i].Sources)
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(map[string]any{instancesKey: list})
+}
+
 // WriteJSON writes c and the sources as one JSON object: under config what
 // [Load] would read from a file, with *** in place of passwords, under sources a
 // map from keys to sources.
 func WriteJSON(w io.Writer, c Config, sources Sources) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(jsonOf(c, sources))
+}
+
+func jsonOf(c Config, sources Sources) map[string]any {
 	texts := make(map[string]string, len(sources))
 	for path, s := range sources {
 		texts[path] = s.String()
 	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(map[string]any{"config": plain(reflect.ValueOf(c), ""), "sources": texts})
+	return map[string]any{"config": plain(reflect.ValueOf(c), ""), "sources": texts}
 }
 
 func yamlNode(v reflect.Value, path string, sources Sources) *yaml.Node {

@@ -20,6 +20,8 @@ type Problem struct {
 	// blame is the key whose source to name when Key was not written: what
 	// made its default wrong.
 	blame string
+	// in is the entry of a list of instances that the Key is of.
+	in string
 }
 
 // Error is one line: source, key, text.

@@ -20,6 +20,9 @@ func unknown(path, name string, t reflect.Type) string {
 		}
 		paths = append(paths, inEntry(k.path, path))
 	}
+	if path == "" {
+		paths = append(paths, instancesKey)
+	}
 	if best := spelling.Nearest(at, paths); best != "" {
 		if best == at {
 			return "unknown key; the dot separates sections, so write " + strings.ReplaceAll(name, ".", ": {") + ": ...}"

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,7 @@ func (c *Config) Validate() error {
 	v.choice("log.level", string(c.Log.Level), c.Log.Level)
 	v.choice("log.format", string(c.Log.Format), c.Log.Format)
 	v.duration("shutdown.grace_period", c.Shutdown.GracePeriod, 0)
+	v.supervision(&c.Supervision)
 	return v.problems.err()
 }
 
@@ -74,7 +76,7 @@ func (v *validation) session(s *Session) {
 }
 
 func (v *validation) listeners(list []Listener) {
-	names, addresses := map[string]int{}, map[string]int{}
+	names := map[string]int{}
 	for i, l := range list {
 		key := fmt.Sprintf("listeners[%d].", i)
 		if l.Name == "" {
@@ -87,17 +89,12 @@ func (v *validation) listeners(list []Listener) {
 		v.transport(key+"transport", l.Transport)
 		v.tlsServer(key+"tls.", l)
 
-		host, port, err := splitAddress(l.Address)
-		if err != nil {
+		if _, _, err := splitAddress(l.Address); err != nil {
 			v.add(key+"address", "%q is not an address: %v; write host:port, as in 127.0.0.1:1883", l.Address, err)
 			continue
 		}
-		if at := net.JoinHostPort(host, port); port != "0" {
-			if first, taken := addresses[at]; taken {
-				v.add(key+"address", "%s is the address of listeners[%d] already", l.Address, first)
-			} else {
-				addresses[at] = i
-			}
+		if first := slices.IndexFunc(list[:i], func(o Listener) bool { return collide(l.Address, o.Address) }); first >= 0 {
+			v.add(key+"address", "%s is the address of listeners[%d] already", l.Address, first)
 		}
 		if !l.Anonymous() && !l.loopback() {
 			v.add(key+"allow_anonymous", "false lets nobody in at %s, which is not loopback, since there is no authentication yet; allowed: true, which lets everyone in, or an address such as 127.0.0.1:1883", l.Address)
