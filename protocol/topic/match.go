@@ -1,7 +1,5 @@
 package topic
 
-import "strings"
-
 // Match tells whether a Topic Filter, without `$share/ShareName/`, matches a
 // Topic Name (section 4.7). Both must be valid. It is the plain definition that
 // Index and Tree are held to; bytes are compared as they are, with no
@@ -9,25 +7,25 @@ import "strings"
 func Match[T string | []byte](filter string, name T) bool { return matches(filter, view(name)) }
 
 func matches(filter, name string) bool {
-	if strings.HasPrefix(name, "$") && filter != "" && (filter[0] == '+' || filter[0] == '#') {
+	if filter != "" && (filter[0] == '+' || filter[0] == '#') && name != "" && name[0] == '$' {
 		return false // [MQTT-4.7.2-1]
 	}
-	for {
-		if filter == "#" {
+	at := 0 // in name
+	for i := 0; i < len(filter); i++ {
+		switch c := filter[i]; {
+		case c == '#':
 			return true
-		}
-		wanted, filterRest, filterMore := strings.Cut(filter, "/")
-		level, nameRest, nameMore := strings.Cut(name, "/")
-		if wanted != "+" && wanted != level {
+		case c == '+':
+			for at < len(name) && name[at] != '/' {
+				at++
+			}
+		case at == len(name):
+			return filter[i:] == "/#" // matches its parent as well (section 4.7.1.2)
+		case name[at] != c:
 			return false
+		default:
+			at++
 		}
-		if !nameMore {
-			// `a/#` matches its parent `a` as well (section 4.7.1.2).
-			return !filterMore || filterRest == "#"
-		}
-		if !filterMore {
-			return false
-		}
-		filter, name = filterRest, nameRest
 	}
+	return at == len(name)
 }

@@ -1,0 +1,83 @@
+package acl
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/troupemq/troupe/protocol/packet"
+)
+
+// Rules are those of one file, in their order. They are immutable.
+type Rules struct{ list []rule }
+
+// Len is how many there are.
+func (r *Rules) Len() int { return len(r.list) }
+
+// rule is one of them.
+type rule struct {
+	terms     terms
+	users     []pattern
+	anonymous bool // Clients without a user name, beside users
+	clients   []pattern
+	topics    []template
+}
+
+// terms are what a rule does, and to which kinds of requests.
+type terms uint16
+
+const (
+	allow terms = 1 << iota // otherwise it denies
+	publish
+	subscribe
+	qos0
+	qos1
+	qos2
+	retained // publishes with RETAIN
+	notRetained
+
+	everyAction = publish | subscribe
+	everyQoS    = qos0 | qos1 | qos2
+	everyRetain = retained | notRetained
+)
+
+func ofQoS(q packet.QoS) terms { return qos0 << q }
+
+// concerns tells whether a rule is about a Client.
+func (r *rule) concerns(client, username string) bool {
+	if len(r.users) > 0 || r.anonymous {
+		named := username != ""
+		if named && !anyMatches(r.users, username) || !named && !r.anonymous {
+			return false
+		}
+	}
+	return len(r.clients) == 0 || anyMatches(r.clients, client)
+}
+
+func anyMatches(patterns []pattern, name string) bool {
+	return slices.ContainsFunc(patterns, func(p pattern) bool { return p.matches(name) })
+}
+
+// pattern is the text around the `*` of a name that has some; at least one.
+type pattern []string
+
+func newPattern(text string) pattern { return strings.Split(text, "*") }
+
+// matches tells whether a name is what the pattern says, with anything at its `*`.
+func (p pattern) matches(name string) bool {
+	if len(p) == 1 {
+		return name == p[0]
+	}
+	name, ok := strings.CutPrefix(name, p[0])
+	if !ok {
+		return false
+	}
+	last := len(p) - 1
+	for _, text := range p[1:last] {
+		at := strings.Index(name, text)
+		if at < 0 {
+			return false
+		}
+		name = name[at+len(text):]
+	}
+	return strings.HasSuffix(name, p[last])
+}
