@@ -121,7 +121,7 @@ func (t *tree) growSessions(ctx actor.Context) {
 func (t *tree) growProgram(ctx actor.Context) {
 	loop := t.loops[0]
 	t.publisher = t.system.Kind("publisher", stop).SpawnChild(ctx, loop, "publisher", func(*system.Mailbox) actor.Actor {
-		return local.NewPublisher(t.tables, loop)
+		return local.NewPublisher(t.tables, loop, t.rate)
 	})
 	interval := t.broker.config.Sys.Interval.Std()
 	if interval == 0 {
@@ -137,7 +137,7 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 		Root: t.system.Root(), Loops: t.loops, Attach: t.attach, Clients: &t.clients,
 		Limits: t.broker.limits(), Auth: &t.broker.judge, Refuse: t.refuse,
 		ConnectTimeout: t.broker.config.Limits.ConnectTimeout.Std().Milliseconds(),
-		Counters:       t.counters, Release: t.release, Slabs: t.slabs, NewClientID: t.newClientID, Log: t.broker.log,
+		Counters:       t.counters, Release: t.release, Slabs: t.slabs, Rate: t.rate, NewClientID: t.newClientID, Log: t.broker.log,
 	}
 	listenerKind := t.system.Kind("listener", resume)
 	connectionsKind := t.system.Kind("connections", stop)

@@ -13,6 +13,7 @@ import (
 	"github.com/troupemq/troupe/actors/session"
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/rate"
 	"github.com/troupemq/troupe/internal/telemetry"
 	"github.com/troupemq/troupe/persistence"
 )
@@ -39,10 +40,12 @@ type tree struct {
 	ground
 	broker   *Broker
 	system   *system.System
+	top      *actor.PID // of the instance, for who planted it
 	counters *telemetry.Counters
 	numbers  atomic.Uint64 // of receivers
 	tables   *routing.Tables
 	clients  routing.Clients
+	rate     *rate.Share // of all who send
 
 	// Set while the tree grows.
 	envs      []*session.Env     // by loop
@@ -107,12 +110,15 @@ func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 	if t.bridges.settings, err = settingsOf(&b.config); err != nil {
 		return nil, err
 	}
-	t.system = system.New(system.Options{Log: b.log, Failed: t.count})
+	t.system = system.New(system.Options{Actors: b.actors(), Log: b.log, Failed: t.count})
 	t.tables = routing.New(t.system.Root(), literalShards, retainedShards)
 	t.tables.Refusing = b.refusing()
 	t.tables.Waits = g.storage.waits()
+	t.rate = rate.New(t.loops[0], t.slowed)
+	t.setRate(b.config.Limits.Rate)
 	t.clients.Registries = make([]*actor.PID, registriesALoop*len(t.loops))
 	if err := t.restore(); err != nil {
+		t.system.Close()
 		return nil, err
 	}
 
@@ -135,7 +141,8 @@ func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 			t.growBridges(ctx, func() { t.system.Root().Send(t.root, listen) })
 		})
 	}}
-	if _, err := t.system.Spawn(instance, t.loops[0], "instance", t.fatal(), func(*system.Mailbox) actor.Actor { return top }); err != nil {
+	if t.top, err = t.system.Spawn(instance, t.loops[0], "instance", t.fatal(), func(*system.Mailbox) actor.Actor { return top }); err != nil {
+		t.system.Close()
 		return nil, err
 	}
 	return t, nil

@@ -7,11 +7,12 @@ import (
 
 // Changes tells what differs between two configurations of an instance: whether
 // its bridges do, which can change while it runs, and the keys of all else that
-// does, which needs a restart. A list of another length is one key. That a file
+// does, which needs a restart; `limits.rate` does not. A list of another length is one key. That a file
 // which a key names holds something else now is not seen.
 func Changes(old, new Config) (bridges bool, restart []string) {
 	bridges = !reflect.DeepEqual(orNone(old.Bridges), orNone(new.Bridges))
 	old.Bridges, new.Bridges = nil, nil
+	old.Limits.Rate, new.Limits.Rate = InstanceRate{}, InstanceRate{}
 	return bridges, differences(reflect.ValueOf(old), reflect.ValueOf(new), "")
 }
 

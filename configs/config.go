@@ -114,7 +114,7 @@ type Limits struct {
 	TopicLevels int `koanf:"topic_levels"`
 	// EventLoops is how many event loops serve the connections; up to 1024. 0: one for each processor but one.
 	EventLoops int `koanf:"event_loops"`
-	// Rate bounds what all Clients together publish. Who comes when it is used up is read from later: nothing is dropped.
+	// Rate bounds what all Clients together publish, the embedding program included. Who comes when it is used up is read from later: nothing is dropped. It can be changed while the instance runs.
 	Rate InstanceRate `koanf:"rate"`
 }
 

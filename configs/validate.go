@@ -27,6 +27,7 @@ func (c *Config) Validate() error {
 	v.persistence(&c.Persistence)
 	v.listeners(c.Listeners)
 	v.limits(&c.Limits)
+	v.shares(c)
 	v.session(&c.Session)
 	v.number("retained.max_messages", c.Retained.MaxMessages, 0, math.MaxInt)
 	v.size("retained.max_bytes", c.Retained.MaxBytes, 0, math.MaxInt64)

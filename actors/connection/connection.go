@@ -21,6 +21,7 @@ import (
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/rate"
 	"github.com/troupemq/troupe/internal/telemetry"
 	"github.com/troupemq/troupe/protocol/packet"
 	core "github.com/troupemq/troupe/protocol/session"
@@ -51,6 +52,7 @@ type Env struct {
 	Counters       *telemetry.Counters
 	Release        func(*message.Packets) // gives a written buffer back
 	Slabs          *message.Slabs         // for what is read in bulk
+	Rate           *rate.Share            // of all connections together; nil: any
 	NewClientID    func() string          // for Clients that bring none
 	Log            *zap.Logger
 
@@ -82,6 +84,7 @@ type Connection struct {
 	keepAlive uint16 // seconds, 0: the Client may be silent for ever
 
 	held    bool // the session took the credit to read
+	waits   bool // for its turn to read, when the instance is at its rate
 	closing bool // write what is left, then close
 	deaf    bool // nothing the Client sends matters any more
 	said    bool // the last word was ours
@@ -91,7 +94,8 @@ type Connection struct {
 // partial is the beginning of a packet whose rest has not come.
 type partial struct {
 	bytes []byte
-	size  int // of the packet in bytes, 0: not known
+	size  int  // of the packet in bytes, 0: not known
+	whole bool // the packet is there, and has to wait for its turn
 }
 
 // output is what was handed over and is not written.
@@ -128,7 +132,7 @@ func (c *Connection) Receive(ctx actor.Context) {
 	case *message.Reading:
 		c.held = !m.On
 		c.heard = c.on().Now() // it may have spoken while nobody listened
-		c.interest()
+		c.resume()
 	case *message.Close:
 		c.said = m.Last
 		c.finish()
@@ -136,6 +140,8 @@ func (c *Connection) Receive(ctx actor.Context) {
 		if c.opening != nil && !c.closed {
 			c.lost(errShutdown) // who has not said CONNECT by now holds nothing up
 		}
+	case turn:
+		c.turn()
 	case moved:
 		c.arrive()
 	case *admitted:
@@ -223,10 +229,12 @@ func (c *Connection) lapse() {
 	case c.closed:
 	case c.closing || c.deaf:
 		c.lost(errLingered)
+	case c.opening != nil && c.waits:
+		c.on().Start(&c.timer, c.on().Now()+c.env.ConnectTimeout)
 	case c.opening != nil:
 		c.env.Counters.ConnectionsRefused.Add(1)
 		c.lost(errNoConnect)
-	case c.held:
+	case c.held || c.waits:
 		c.on().Start(&c.timer, c.on().Now()+c.silence())
 	case c.on().Now() < c.heard+c.silence():
 		c.on().Start(&c.timer, c.heard+c.silence())
@@ -272,6 +280,7 @@ func (c *Connection) close(cause error) {
 	}
 	c.closed = true
 	c.on().Stop(&c.timer)
+	c.leave()
 	o := c.opening
 	switch {
 	case c.stream != nil && c.said && cause == nil:
@@ -306,6 +315,6 @@ func (c *Connection) interest() {
 	if c.closed {
 		return
 	}
-	read := !c.held && !c.closing && !c.deaf && (c.output == nil || c.output.bytes < outputHigh) && (c.opening == nil || !c.opening.waiting)
+	read := !c.held && !c.waits && !c.closing && !c.deaf && (c.output == nil || c.output.bytes < outputHigh) && (c.opening == nil || !c.opening.waiting)
 	c.stream.Interest(read, c.output != nil)
 }

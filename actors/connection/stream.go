@@ -51,24 +51,38 @@ func (c *Connection) takePartial() []byte {
 
 // read takes what the socket has, at most this turn's share.
 func (c *Connection) read() {
-	if c.deaf || c.closing || c.held {
+	if c.deaf || c.closing || c.held || c.waits {
 		return
 	}
 	if c.opening != nil && c.opening.waiting {
 		c.interest()
 		return
 	}
+	most := c.on().ReadBudget()
+	if r := c.env.Rate; r.On() {
+		if !r.May(c.on().Now()) {
+			c.wait()
+			return
+		}
+		most = min(most, r.Bytes(c.on().Now()))
+	}
+	c.readMost(most)
+}
+
+// readMost takes so many bytes of what the socket has.
+func (c *Connection) readMost(most int) {
 	buffer, had := c.on().Scratch(), 0
 	if p := c.partial; p != nil {
 		if p.size >= largeAt {
-			c.readLarge()
+			c.readLarge(most)
 			return
 		}
 		had = copy(buffer, p.bytes)
 	}
-	n, err := c.stream.Read(buffer[had:min(len(buffer), had+c.on().ReadBudget())])
+	n, err := c.stream.Read(buffer[had:min(len(buffer), had+most)])
 	if n > 0 {
 		c.env.Counters.BytesReceived.Add(int64(n))
+		c.took(0, n)
 		c.takePartial()
 		c.consume(buffer[:had+n])
 	}
@@ -77,16 +91,17 @@ func (c *Connection) read() {
 
 // readLarge reads on behind the beginning of one large packet. The buffer
 // grows as bytes come, not as the length field promises.
-func (c *Connection) readLarge() {
+func (c *Connection) readLarge(most int) {
 	p := c.partial
 	have := len(p.bytes)
 	if cap(p.bytes) == have {
 		p.bytes = append(make([]byte, 0, grown(have, p.size)), p.bytes...)
 	}
 	room := min(cap(p.bytes), p.size) - have
-	n, err := c.stream.Read(p.bytes[have : have+min(room, c.on().ReadBudget())])
+	n, err := c.stream.Read(p.bytes[have : have+min(room, most)])
 	if n > 0 {
 		c.env.Counters.BytesReceived.Add(int64(n))
+		c.took(0, n)
 		if n >= largeStep {
 			c.heard = c.on().Now()
 		}
@@ -96,6 +111,7 @@ func (c *Connection) readLarge() {
 			if c.opening != nil {
 				c.consume(frame)
 			} else {
+				c.took(1, 0)
 				c.forward(&message.Frames{Epoch: c.epoch, Bytes: frame})
 			}
 		}
@@ -122,6 +138,8 @@ func (c *Connection) consume(b []byte) {
 	}
 	at, plain := 0, true
 	size := 0 // of the packet that is not whole
+	most := c.messagesMost()
+	left, later := most, false // the next packet has to wait for its turn
 	var broken error
 	for at < len(b) {
 		h, ok, err := packet.ReadHeader(b[at:], c.env.Limits.MaxPacketSize)
@@ -136,8 +154,18 @@ func (c *Connection) consume(b []byte) {
 			size = h.FrameSize()
 			break
 		}
+		if left >= 0 && h.Type == packet.TypePublish {
+			if left == 0 {
+				later = true
+				break
+			}
+			left--
+		}
 		plain = plain && b[at] == byte(packet.TypePublish)<<4
 		at += h.FrameSize()
+	}
+	if most > left {
+		c.took(most-left, 0)
 	}
 	switch {
 	case at == 0:
@@ -156,6 +184,10 @@ func (c *Connection) consume(b []byte) {
 			room = grown(room, size)
 		}
 		c.keepPartial(append(make([]byte, 0, room), b[at:]...), size)
+	}
+	if later {
+		c.partial.whole = true
+		c.wait()
 	}
 }
 

@@ -43,7 +43,7 @@ func run(payload string) *packet.Run {
 }
 
 func (s *scene) publisher() (*actor.PID, func(*packet.Run) chan packet.ReasonCode) {
-	pid := s.Spawn("publisher", func(*system.Mailbox) actor.Actor { return local.NewPublisher(s.tables, s.Loop) })
+	pid := s.Spawn("publisher", func(*system.Mailbox) actor.Actor { return local.NewPublisher(s.tables, s.Loop, nil) })
 	return pid, func(r *packet.Run) chan packet.ReasonCode {
 		reply := make(chan packet.ReasonCode, 1)
 		s.Send(pid, &message.Publish{Run: r, Reply: reply})

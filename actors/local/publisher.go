@@ -9,6 +9,7 @@ import (
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/actors/routing"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/rate"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
@@ -20,7 +21,10 @@ const recheckAfter = 100
 type Publisher struct {
 	tables *routing.Tables
 	loop   eventloop.Loop
+	rate   *rate.Share // of the instance; nil: any
 
+	line      []*message.Publish // that wait for their turn, see turn.go
+	turn      func()             // says that it is
 	publisher routing.Publisher
 	waiting   []reply
 	committed uint64                   // the last group
@@ -37,9 +41,9 @@ type reply struct {
 	ticket *message.Ticket // nil: nothing has to be written
 }
 
-// NewPublisher makes the actor. It runs on loop.
-func NewPublisher(tables *routing.Tables, loop eventloop.Loop) *Publisher {
-	return &Publisher{tables: tables, loop: loop}
+// NewPublisher makes the actor. It runs on loop, and keeps to a rate with all others who have it.
+func NewPublisher(tables *routing.Tables, loop eventloop.Loop, share *rate.Share) *Publisher {
+	return &Publisher{tables: tables, loop: loop, rate: share}
 }
 
 type tick struct{}
@@ -51,8 +55,10 @@ func (p *Publisher) Receive(ctx actor.Context) {
 		self, root := ctx.Self(), ctx.ActorSystem().Root
 		p.publisher = routing.NewPublisher(p.tables, self, 0)
 		p.timer = eventloop.NewTimer(func() { root.Send(self, tick{}) })
+		p.turn = func() { root.Send(self, turn{}) }
 	case *actor.Stopping, *actor.Restarting:
 		p.loop.Stop(p.timer)
+		p.leave()
 		if p.current != nil { // it made this actor fail
 			p.current <- packet.UnspecifiedError
 		}
@@ -70,7 +76,9 @@ func (p *Publisher) Receive(ctx actor.Context) {
 		p.waiting = nil
 		p.publisher.End()
 	case *message.Publish:
-		p.publish(m)
+		p.take(m)
+	case turn:
+		p.takeTurn()
 	case *message.Committed:
 		p.committed = m.Group
 		p.answer()

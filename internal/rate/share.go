@@ -162,6 +162,9 @@ func (s *Share) Taken(w Waiter, now int64) {
 
 // Leave is for who ends: he waits no more, and makes no use of his turn.
 func (s *Share) Leave(w Waiter, now int64) {
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	if place, ok := s.places[w]; ok {
 		s.remove(place, now)

@@ -238,5 +238,6 @@ func TestBoundsChangeWhileSomebodyWaits(t *testing.T) {
 func TestNoShareHoldsNobodyUp(t *testing.T) {
 	var none *Share
 	require.False(t, none.On())
+	none.Leave(&sender{}, 1)
 	require.False(t, New(newFakeLoop(), nil).On())
 }
