@@ -1,6 +1,7 @@
 package troupe
 
 import (
+	"errors"
 	"net"
 
 	"go.uber.org/zap"
@@ -9,8 +10,13 @@ import (
 	"github.com/troupemq/troupe/persistence"
 )
 
-// Option sets up a Broker in [New].
+// Option sets up a Broker in [New]. There is one for what a program commonly
+// says itself; all else is said with [WithConfig]. Where two options say the
+// same, the later one holds. One that cannot be is an error of New.
 type Option func(*Broker)
+
+// refuse notes what an option was given and cannot be.
+func (b *Broker) refuse(what string) { b.refused = append(b.refused, errors.New("troupe: "+what)) }
 
 // WithConfig uses a whole configuration, as configs.Load or configs.Defaults
 // make it. Options after it change single values.
@@ -34,7 +40,12 @@ func WithDataDir(dir string) Option {
 // of in a directory: in memory for tests, say. The program closes it after the Broker has ended.
 // One Store is for one Broker at a time.
 func WithStore(store persistence.Store) Option {
-	return func(b *Broker) { b.store = store }
+	return func(b *Broker) {
+		if store == nil {
+			b.refuse("WithStore: the store is nil")
+		}
+		b.store = store
+	}
 }
 
 // WithAddress listens for MQTT over TCP on host:port instead of the
@@ -50,7 +61,12 @@ func WithAddress(address string) Option {
 // WithListener also accepts Clients from an open listener, under a name for
 // the log. The Broker closes it. anonymous lets Clients in without credentials.
 func WithListener(name string, l net.Listener, anonymous bool) Option {
-	return func(b *Broker) { b.handed = append(b.handed, handedListener{name, l, anonymous}) }
+	return func(b *Broker) {
+		if l == nil {
+			b.refuse("WithListener: the listener is nil")
+		}
+		b.handed = append(b.handed, handedListener{name, l, anonymous})
+	}
 }
 
 // WithoutListeners opens no port: the program's own [Broker.Publish] and
@@ -62,5 +78,10 @@ func WithoutListeners() Option {
 // WithLogger logs to log instead of nowhere. The Broker adds its fields and
 // never writes to anything else.
 func WithLogger(log *zap.Logger) Option {
-	return func(b *Broker) { b.log = log }
+	return func(b *Broker) {
+		if log == nil {
+			b.refuse("WithLogger: the logger is nil; without the option nothing is logged")
+		}
+		b.log = log
+	}
 }

@@ -22,9 +22,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/internal/eventloop"
@@ -59,6 +61,9 @@ type Broker struct {
 	handed []handedListener
 
 	instances Instances // of the process; nil: this one alone
+	admin     admin
+	actors    func() *actor.ActorSystem
+	refused   []error // what options were given and cannot be
 
 	reloading sync.Mutex // one Reload at a time
 
@@ -93,8 +98,14 @@ type handedListener struct {
 // opens nothing. The error names each configured value that is not allowed.
 func New(options ...Option) (*Broker, error) {
 	b := &Broker{config: configs.Defaults(), log: zap.NewNop(), done: make(chan struct{}), since: time.Now()}
+	b.actors = sync.OnceValue(func() *actor.ActorSystem { return system.NewActors(b.log) })
 	for _, option := range options {
-		option(b)
+		if option != nil {
+			option(b)
+		}
+	}
+	if len(b.refused) > 0 {
+		return nil, errors.Join(b.refused...)
 	}
 	judged := b.config
 	if b.store != nil && judged.DataDir == "" {
@@ -118,9 +129,10 @@ func New(options ...Option) (*Broker, error) {
 }
 
 // Start opens the listeners and brings up the tree of actors. When it returns
-// without an error Clients can connect. Cancelling ctx afterwards changes
-// nothing. A port that is taken is an error that names it; nothing is left
-// open then.
+// without an error Clients can connect. ctx is for the start: when it is done
+// before that, its error is returned; cancelling it afterwards changes
+// nothing. A port that is taken is an error that names it. After an error
+// nothing is left open, listeners of [WithListener] neither.
 func (b *Broker) Start(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -149,6 +161,9 @@ func (b *Broker) grow(ctx context.Context, open []handedListener) error {
 	if err != nil {
 		return err
 	}
+	if err := ctx.Err(); err != nil { // opening a large store takes its time
+		return errors.Join(err, kept.close())
+	}
 	loops, err := eventloop.New(b.config.Limits.EventLoops, b.log)
 	if err != nil {
 		return errors.Join(fmt.Errorf("troupe: %w", err), kept.close())
@@ -157,16 +172,40 @@ func (b *Broker) grow(ctx context.Context, open []handedListener) error {
 	for _, l := range open {
 		b.addrs[l.name] = l.listener.Addr()
 	}
-	b.tree, err = plant(b, ground{loops.Loops(), loops.Attach, newClientID, new(message.Slabs), kept}, open)
+	t, err := plant(b, ground{loops.Loops(), loops.Attach, newClientID, new(message.Slabs), kept}, open)
 	if err != nil {
-		_ = loops.Close(ctx)
-		return errors.Join(fmt.Errorf("troupe: %w", err), kept.close())
+		return errors.Join(fmt.Errorf("troupe: %w", err), b.clear(nil))
 	}
-	<-b.tree.grown
+	ended := t.system.Ended(t.top)
+	select {
+	case <-t.grown:
+	case <-ended:
+		err = fmt.Errorf("troupe: the instance failed at its start: %w", t.cause())
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		t.system.Root().Stop(t.top)
+		<-ended
+		return errors.Join(err, b.clear(t))
+	}
+	b.tree = t
 	if kept != nil {
-		kept.serve(b)
+		kept.serve()
 	}
+	b.answer()
 	return nil
+}
+
+// clear puts away what a tree, whose actors have ended, stood on.
+func (b *Broker) clear(t *tree) error {
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeMost)
+	defer cancel()
+	_ = b.loops.Close(ctx)
+	if t != nil {
+		t.system.Close()
+	}
+	return b.kept.close()
 }
 
 // listen opens every configured listener, or none.
@@ -202,11 +241,8 @@ func closeAll(open []handedListener) {
 
 // watch ends the instance when its tree ends, by Shutdown or by itself.
 func (b *Broker) watch(t *tree) {
-	<-t.system.Ended(t.root)
-	ctx, cancel := context.WithTimeout(context.Background(), goodbyeMost)
-	defer cancel()
-	_ = b.loops.Close(ctx)
-	err := b.kept.close()
+	<-t.system.Ended(t.top)
+	err := b.clear(t)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.phase, b.since = over, time.Now()
