@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -15,6 +16,7 @@ import (
 	"github.com/troupemq/troupe/actors/routing"
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/rate"
 	"github.com/troupemq/troupe/internal/telemetry"
 	"github.com/troupemq/troupe/protocol/packet"
 	core "github.com/troupemq/troupe/protocol/session"
@@ -29,6 +31,7 @@ type field struct {
 	registry *actortest.Witness
 	session  *actortest.Witness
 	counters *telemetry.Counters
+	rate     *rate.Share
 	released int // buffers given back
 }
 
@@ -36,9 +39,10 @@ type field struct {
 func newField(t *testing.T, room int) *field {
 	f := &field{Stage: actortest.NewStage(), t: t, counters: new(telemetry.Counters)}
 	f.registry, f.session = f.Witness(), f.Witness()
+	f.rate = rate.New(f.Loop, func(bool, time.Duration) {})
 	env := &Env{
-		Slabs: new(message.Slabs),
-		Root:  f.Root, Loops: []eventloop.Loop{f.Loop}, Attach: f.Attach,
+		Slabs: new(message.Slabs), Rate: f.rate,
+		Root: f.Root, Loops: []eventloop.Loop{f.Loop}, Attach: f.Attach,
 		Clients: &routing.Clients{Registries: []*actor.PID{f.registry.PID}},
 		Limits:  &core.Limits{MaxPacketSize: 1 << 20, MaxQoS: packet.QoS2, RetainAvailable: true},
 		// Long enough not to be met by accident.

@@ -20,8 +20,8 @@ func (p *Publisher) take(m *message.Publish) {
 	case !p.rate.On() && len(p.line) == 0:
 		p.publish(m)
 	case len(p.line) == 0 && p.rate.May(p.loop.Now()):
-		p.rate.Took(1, len(m.Run.Frames), p.loop.Now())
 		p.publish(m)
+		p.rate.Took(1, len(m.Run.Frames), p.loop.Now())
 	default:
 		p.line = append(p.line, m)
 		p.rate.Wait(p, p.loop.Now())
@@ -37,9 +37,9 @@ func (p *Publisher) takeTurn() {
 		m := p.line[0]
 		p.line[0] = nil
 		p.line = p.line[1:]
-		bytes -= len(m.Run.Frames)
-		p.rate.Took(1, len(m.Run.Frames), now)
 		p.publish(m)
+		p.rate.Took(1, len(m.Run.Frames), now)
+		bytes -= len(m.Run.Frames)
 	}
 	if len(p.line) > 0 {
 		p.rate.Wait(p, now)
