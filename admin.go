@@ -1,38 +1,122 @@
 package troupe
 
-import "github.com/troupemq/troupe/internal/control"
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
 
-// Instances look after the instances of a process. Whoever runs several of them
-// can hand it to each with [WithInstances].
-type Instances = control.Instances
+	"go.uber.org/zap"
 
-// Instance is how an instance is, for whoever looks after it.
-type Instance = control.Instance
-
-// InstanceState is what an instance does now.
-type InstanceState = control.InstanceState
-
-// The states of an instance.
-const (
-	InstanceStarting = control.InstanceStarting
-	InstanceRunning  = control.InstanceRunning
-	InstanceStopping = control.InstanceStopping
-	InstanceStopped  = control.InstanceStopped
-	InstanceFailed   = control.InstanceFailed
-	InstanceWaiting  = control.InstanceWaiting
+	"github.com/troupemq/troupe/internal/control"
+	"github.com/troupemq/troupe/persistence/backup"
 )
 
-// InstanceListener is one address where Clients connect.
-type InstanceListener = control.InstanceListener
+// admin is what answers who asks a running instance.
+type admin struct {
+	api    atomic.Pointer[control.API] // nil before Start
+	server *control.Server             // in the data directory; nil: there is none
+}
 
-// InstanceShare is what an instance uses of one thing that it may use.
-type InstanceShare = control.InstanceShare
+// AdminHandler answers over HTTP what the control endpoint in the data directory
+// answers: how the instance, its bridges and its storage are, and orders to
+// them. docs/control.md describes it, and so does the handler itself, at
+// /openapi.json. It can be mounted anywhere, below a path too:
+//
+//	mux.Handle("/broker/", onlyForAdministrators(http.StripPrefix("/broker", broker.AdminHandler())))
+//
+// IT LETS IN EVERYBODY WHO REACHES IT. Who does may stop the instance, take a
+// backup with all messages in it, and with [WithInstances] have the process read a
+// configuration file: as much as the user may whom the process runs as. Mount
+// it behind an authentication of yours, on an address of yours, and never without.
+//
+// Before Start and after Shutdown it answers 503 (Service Unavailable). Shutdown ends
+// what it is answering, a backup too.
+func (b *Broker) AdminHandler() http.Handler {
+	stopped := control.Unavailable("the instance is not running: it was not started, or not yet")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if api := b.admin.api.Load(); api != nil {
+			api.ServeHTTP(w, r)
+			return
+		}
+		stopped.ServeHTTP(w, r)
+	})
+}
 
-// ErrNoInstance is returned by [Instances] for a name that is not there.
-var ErrNoInstance = control.ErrNoInstance
+// answer begins to answer who asks the instance.
+func (b *Broker) answer() {
+	h := control.Handlers{
+		Name: b.config.Name, Version: Version(), Log: b.log,
+		Storage: b.usage, Backup: b.backup, Bridges: b.bridgesForControl, Order: b.order, Instances: b.instances,
+	}
+	if h.Instances == nil {
+		h.Instances = alone{b}
+	}
+	api := control.NewAPI(h)
+	if b.kept != nil && b.kept.own {
+		var err error
+		if b.admin.server, err = control.Serve(b.config.DataDir, api); err != nil {
+			b.log.Warn("commands on this machine cannot talk to the instance", zap.Error(err))
+		}
+	}
+	b.admin.api.Store(api)
+}
 
-// WithInstances has the control endpoint and the [Broker.AdminHandler] of the
-// Broker answer for all instances of the process, instead of for this one alone.
-func WithInstances(i Instances) Option {
-	return func(b *Broker) { b.instances = i }
+// hush ends all answers, and waits until nothing that makes one runs any more.
+func (b *Broker) hush() error {
+	if b.admin.server != nil {
+		return b.admin.server.Close()
+	}
+	b.admin.api.Load().Close()
+	return nil
+}
+
+// errNothingKept is returned for what is asked of a store that there is not.
+var errNothingKept = fmt.Errorf("%w: the instance has no data directory and keeps nothing", control.ErrUnknown)
+
+// usage tells what uses the space.
+func (b *Broker) usage(context.Context) (control.Storage, error) {
+	s := b.kept
+	if s == nil {
+		return control.Storage{}, errNothingKept
+	}
+	usage, err := s.store.Usage()
+	if err != nil {
+		return control.Storage{}, err
+	}
+	dir := s.config.DataDir
+	if dir != "" {
+		if dir, err = filepath.Abs(dir); err != nil {
+			return control.Storage{}, err
+		}
+	}
+	answer := control.Storage{
+		Instance: s.config.Name, Version: Version(), Running: true, DataDir: dir, Durability: string(s.config.Durability), Usage: control.UsageOf(usage),
+	}
+	if t, err := b.running(); err == nil {
+		c := t.counters
+		answer.Counts = &control.Counts{
+			Sessions: c.Sessions.Load(), Connected: c.ClientsConnected.Load(), Subscriptions: c.Subscriptions.Load(),
+			QueuedMessages: c.MessagesQueued.Load(), QueuedBytes: c.BytesQueued.Load(),
+			RetainedMessages: c.RetainedMessages.Load(), RetainedBytes: c.RetainedBytes.Load(),
+		}
+		if c.StoreStalled.Load() != 0 {
+			answer.Trouble = "nothing can be written; the log says why"
+		}
+	}
+	return answer, nil
+}
+
+// backup writes a backup of what is kept.
+func (b *Broker) backup(ctx context.Context, w io.Writer) error {
+	if b.kept == nil {
+		return errNothingKept
+	}
+	if t, err := b.running(); err == nil {
+		t.flush(ctx) // with durability memory not all of it is written yet
+	}
+	_, err := backup.Write(w, b.kept.store)
+	return err
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,9 +14,7 @@ import (
 	"github.com/troupemq/troupe/actors/retained"
 	"github.com/troupemq/troupe/actors/session"
 	"github.com/troupemq/troupe/configs"
-	"github.com/troupemq/troupe/internal/control"
 	"github.com/troupemq/troupe/persistence"
-	"github.com/troupemq/troupe/persistence/backup"
 	"github.com/troupemq/troupe/persistence/badger"
 	core "github.com/troupemq/troupe/protocol/session"
 )
@@ -63,7 +59,6 @@ type storage struct {
 	working sync.WaitGroup // goroutines that use the store
 	stop    context.CancelFunc
 	ending  chan struct{} // closed when nothing waits any more
-	control *control.Server
 }
 
 // openStorage opens the store of an instance and reads what is in it; nil if
@@ -215,33 +210,13 @@ func (s *storage) awaken(d *message.Door, woken func(*message.Woken)) {
 	})
 }
 
-// serve answers who asks about the store, and looks after it.
-func (s *storage) serve(b *Broker) {
+// serve looks after the store.
+func (s *storage) serve() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	if keeper, ok := s.store.(tended); ok {
 		s.working.Go(func() { s.maintain(ctx, keeper) })
 	}
-	if !s.own {
-		return
-	}
-	answering, err := control.Serve(control.Socket(s.config.DataDir), control.Handlers{
-		Log:     s.log,
-		Storage: func(context.Context) (control.Storage, error) { return s.usage(b) },
-		Bridges: b.bridgesForControl, Order: b.order,
-		Backup: func(ctx context.Context, w io.Writer) error {
-			if t, err := b.running(); err == nil {
-				t.flush(ctx) // with durability memory not all of it is written yet
-			}
-			_, err := backup.Write(w, s.store)
-			return err
-		},
-	})
-	if err != nil { // not every file system has Unix sockets
-		s.log.Warn("commands on this machine cannot talk to the instance", zap.Error(err))
-		return
-	}
-	s.control = answering
 }
 
 // tended is a store that wants to be looked after.
@@ -274,40 +249,10 @@ func (s *storage) maintain(ctx context.Context, store tended) {
 	}
 }
 
-func (s *storage) usage(b *Broker) (control.Storage, error) {
-	usage, err := s.store.Usage()
-	if err != nil {
-		return control.Storage{}, err
-	}
-	dir, err := filepath.Abs(s.config.DataDir)
-	if err != nil {
-		return control.Storage{}, err
-	}
-	answer := control.Storage{
-		Instance: s.config.Name, Version: Version(), Running: true, DataDir: dir, Durability: string(s.config.Durability), Usage: control.UsageOf(usage),
-	}
-	if t, err := b.running(); err == nil {
-		c := t.counters
-		answer.Counts = &control.Counts{
-			Sessions: c.Sessions.Load(), Connected: c.ClientsConnected.Load(), Subscriptions: c.Subscriptions.Load(),
-			QueuedMessages: c.MessagesQueued.Load(), QueuedBytes: c.BytesQueued.Load(),
-			RetainedMessages: c.RetainedMessages.Load(), RetainedBytes: c.RetainedBytes.Load(),
-		}
-		if c.StoreStalled.Load() != 0 {
-			answer.Trouble = "nothing can be written; the log says why"
-		}
-	}
-	return answer, nil
-}
-
 // close ends what uses the store, and the store if it is the instance's own.
 func (s *storage) close() error {
 	if s == nil {
 		return nil
-	}
-	var err error
-	if s.control != nil {
-		err = s.control.Close()
 	}
 	if s.stop != nil {
 		s.stop()
@@ -317,7 +262,7 @@ func (s *storage) close() error {
 	s.working.Wait()
 	s.reader.Close()
 	if s.own {
-		err = errors.Join(err, s.store.Close())
+		return s.store.Close()
 	}
-	return err
+	return nil
 }

@@ -102,7 +102,7 @@ func backupToFile(ctx context.Context, dir string, config configs.Config, path s
 // makeBackup has the instance make the backup if it runs, and makes it else.
 func makeBackup(ctx context.Context, dir string, config configs.Config, to io.Writer) (backup.Summary, error) {
 	to = interruptible{ctx, to}
-	client, err := control.Connect(ctx, control.Socket(dir))
+	client, err := control.Connect(ctx, dir)
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
 		store, err := openStore(dir, config, false)

@@ -171,7 +171,7 @@ func TestRestoreCheck(t *testing.T) {
 func running(t *testing.T, dir string, h control.Handlers) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(dir, 0o700))
-	s, err := control.Serve(control.Socket(dir), h)
+	s, err := control.Serve(dir, control.NewAPI(h))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 }

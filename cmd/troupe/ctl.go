@@ -110,7 +110,7 @@ func (d *data) connect(c *cobra.Command) (*control.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return control.Connect(c.Context(), control.Socket(dir))
+	return control.Connect(c.Context(), dir)
 }
 
 // writeBridges says for people how bridges are.

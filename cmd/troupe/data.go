@@ -54,7 +54,7 @@ func held(dir string) ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if !slices.Contains([]string{control.SocketName, "lost+found"}, e.Name()) {
+		if !slices.Contains(append(control.Leavings(), "lost+found"), e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

@@ -51,7 +51,7 @@ as they were written; files also hold what is out of date and not yet removed.`,
 
 // storage asks the instance, and reads its directory if it does not run.
 func storage(ctx context.Context, dir string, config configs.Config) (control.Storage, error) {
-	client, err := control.Connect(ctx, control.Socket(dir))
+	client, err := control.Connect(ctx, dir)
 	if err == nil {
 		return client.Storage(ctx)
 	}

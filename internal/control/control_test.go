@@ -36,17 +36,17 @@ func directory(t *testing.T) string {
 	return dir
 }
 
-func serve(t *testing.T, path string, h Handlers) *Server {
+func serve(t *testing.T, dir string, h Handlers) *Server {
 	t.Helper()
-	s, err := Serve(path, h)
+	s, err := Serve(dir, NewAPI(h))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }
 
-func connect(t *testing.T, path string) *Client {
+func connect(t *testing.T, dir string) *Client {
 	t.Helper()
-	c, err := Connect(t.Context(), path)
+	c, err := Connect(t.Context(), dir)
 	require.NoError(t, err)
 	return c
 }
@@ -62,7 +62,7 @@ func wait[T any](t *testing.T, c <-chan T, what string) (v T) {
 }
 
 func TestStorage(t *testing.T) {
-	path := Socket(directory(t))
+	dir := directory(t)
 	want := Storage{
 		Instance: "i", Version: "1", Running: true, DataDir: "/d", Durability: "disk", Trouble: "full",
 		Usage: UsageOf(persistence.Usage{Disk: 1, Free: -1, Memory: 3, Parts: map[persistence.Part]persistence.Amount{
@@ -71,30 +71,30 @@ func TestStorage(t *testing.T) {
 		Counts: &Counts{Sessions: 8, RetainedBytes: 9},
 	}
 	require.Equal(t, []Part{{"unknown", 1, 0}, {"shared bodies", 6, 7}, {"retained", 4, 5}}, want.Usage.Parts)
-	serve(t, path, Handlers{Storage: func(context.Context) (Storage, error) { return want, nil }})
-	got, err := connect(t, path).Storage(t.Context())
+	serve(t, dir, Handlers{Storage: func(context.Context) (Storage, error) { return want, nil }})
+	got, err := connect(t, dir).Storage(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 }
 
 func TestStorageFails(t *testing.T) {
-	path := Socket(directory(t))
-	serve(t, path, Handlers{Storage: func(context.Context) (Storage, error) { return Storage{}, errors.New("the store is closed") }})
-	_, err := connect(t, path).Storage(t.Context())
-	require.EqualError(t, err, "the instance at "+path+": the store is closed")
+	dir := directory(t)
+	serve(t, dir, Handlers{Storage: func(context.Context) (Storage, error) { return Storage{}, errors.New("the store is closed") }})
+	_, err := connect(t, dir).Storage(t.Context())
+	require.EqualError(t, err, "the instance at "+Socket(dir)+": the store is closed")
 	var p *Problem
 	require.ErrorAs(t, err, &p)
-	require.Equal(t, Problem{500, "Internal Server Error", "the store is closed"}, *p)
+	require.Equal(t, Problem{Status: 500, Title: "Internal Server Error", Detail: "the store is closed"}, *p)
 }
 
 func TestBackup(t *testing.T) {
-	path := Socket(directory(t))
+	dir := directory(t)
 	want := bytes.Repeat([]byte("all that there is"), 1<<16)
-	serve(t, path, Handlers{Backup: func(_ context.Context, w io.Writer) error {
+	serve(t, dir, Handlers{Backup: func(_ context.Context, w io.Writer) error {
 		_, err := w.Write(want)
 		return err
 	}})
-	body, err := connect(t, path).Backup(t.Context())
+	body, err := connect(t, dir).Backup(t.Context())
 	require.NoError(t, err)
 	got, err := io.ReadAll(body)
 	require.NoError(t, err)
@@ -105,17 +105,17 @@ func TestBackup(t *testing.T) {
 // What fails before the first byte is told in words; what fails later cannot be
 // taken for the whole.
 func TestBackupFails(t *testing.T) {
-	path := Socket(directory(t))
+	dir := directory(t)
 	core, logged := observer.New(zap.ErrorLevel)
 	begun := ""
-	serve(t, path, Handlers{Log: zap.New(core), Backup: func(_ context.Context, w io.Writer) error {
+	serve(t, dir, Handlers{Log: zap.New(core), Backup: func(_ context.Context, w io.Writer) error {
 		_, _ = io.WriteString(w, begun)
 		return errors.New("out of luck")
 	}})
-	_, err := connect(t, path).Backup(t.Context())
-	require.EqualError(t, err, "the instance at "+path+": out of luck")
+	_, err := connect(t, dir).Backup(t.Context())
+	require.EqualError(t, err, "the instance at "+Socket(dir)+": out of luck")
 	begun = strings.Repeat("some of it", 1000)
-	body, err := connect(t, path).Backup(t.Context())
+	body, err := connect(t, dir).Backup(t.Context())
 	require.NoError(t, err)
 	got, err := io.ReadAll(body)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
@@ -126,9 +126,9 @@ func TestBackupFails(t *testing.T) {
 
 // Who stops reading ends the backup that is made for him.
 func TestBackupThatNobodyReads(t *testing.T) {
-	path := Socket(directory(t))
+	dir := directory(t)
 	ended := make(chan error, 1)
-	serve(t, path, Handlers{Backup: func(ctx context.Context, w io.Writer) error {
+	serve(t, dir, Handlers{Backup: func(ctx context.Context, w io.Writer) error {
 		for {
 			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
 				<-ctx.Done()
@@ -137,7 +137,7 @@ func TestBackupThatNobodyReads(t *testing.T) {
 			}
 		}
 	}})
-	body, err := connect(t, path).Backup(t.Context())
+	body, err := connect(t, dir).Backup(t.Context())
 	require.NoError(t, err)
 	_, err = io.ReadFull(body, make([]byte, 1<<20))
 	require.NoError(t, err)
@@ -147,16 +147,16 @@ func TestBackupThatNobodyReads(t *testing.T) {
 
 // Close ends what is on its way and returns after the handlers have.
 func TestCloseWaitsForHandlers(t *testing.T) {
-	path := Socket(directory(t))
+	dir := directory(t)
 	begun, let, ended := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	s := serve(t, path, Handlers{Storage: func(ctx context.Context) (Storage, error) {
+	s := serve(t, dir, Handlers{Storage: func(ctx context.Context) (Storage, error) {
 		close(begun)
 		<-ctx.Done()
 		<-let
 		close(ended)
 		return Storage{}, ctx.Err()
 	}})
-	c := connect(t, path)
+	c := connect(t, dir)
 	answered := make(chan error, 1)
 	go func() {
 		_, err := c.Storage(context.Background())
@@ -178,18 +178,18 @@ func TestCloseWaitsForHandlers(t *testing.T) {
 	wait(t, closed, "Close does not return")
 	wait(t, ended, "closed before the handler ended")
 	require.NoError(t, s.Close(), "a second time")
-	_, err := os.Lstat(path)
+	_, err := os.Lstat(Socket(dir))
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = Connect(t.Context(), path)
+	_, err = Connect(t.Context(), dir)
 	require.ErrorIs(t, err, ErrNotRunning)
 }
 
 func TestUnknownRequests(t *testing.T) {
-	path := Socket(directory(t))
-	serve(t, path, Handlers{})
-	c := connect(t, path)
-	_, err := c.get(t.Context(), "/v1/nothing")
-	require.EqualError(t, err, "the instance at "+path+": there is no GET /v1/nothing")
+	dir := directory(t)
+	serve(t, dir, Handlers{})
+	c := connect(t, dir)
+	_, err := c.do(t.Context(), http.MethodGet, "/v1/nothing", nil)
+	require.EqualError(t, err, "the instance at "+Socket(dir)+": there is no GET /v1/nothing")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://instance/v1/storage", nil)
 	require.NoError(t, err)
 	answer, err := c.http.Do(r)
@@ -203,7 +203,7 @@ func TestOnlyItsUserMayUseTheSocket(t *testing.T) {
 		t.Skip("goes by the rights of the directory")
 	}
 	dir := directory(t)
-	serve(t, Socket(dir), Handlers{})
+	serve(t, dir, Handlers{})
 	at, err := os.Lstat(Socket(dir))
 	require.NoError(t, err)
 	require.Equal(t, fs.ModeSocket|0o600, at.Mode())
@@ -214,76 +214,76 @@ func TestOnlyItsUserMayUseTheSocket(t *testing.T) {
 
 // A process that was killed leaves its socket behind.
 func TestSocketOfADeadProcess(t *testing.T) {
-	path := Socket(directory(t))
-	l, err := net.Listen("unix", path)
+	dir := directory(t)
+	l, err := net.Listen("unix", Socket(dir))
 	require.NoError(t, err)
 	l.(*net.UnixListener).SetUnlinkOnClose(false)
 	require.NoError(t, l.Close())
-	_, err = Connect(t.Context(), path)
+	_, err = Connect(t.Context(), dir)
 	require.ErrorIs(t, err, ErrNotRunning)
-	require.EqualError(t, err, "control socket "+path+": no instance answers there")
+	require.EqualError(t, err, "control socket "+Socket(dir)+": no instance answers there")
 
-	serve(t, path, Handlers{Storage: func(context.Context) (Storage, error) { return Storage{Instance: "new"}, nil }})
-	got, err := connect(t, path).Storage(t.Context())
+	serve(t, dir, Handlers{Storage: func(context.Context) (Storage, error) { return Storage{Instance: "new"}, nil }})
+	got, err := connect(t, dir).Storage(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "new", got.Instance)
 }
 
 func TestSocketThatIsInUse(t *testing.T) {
-	path := Socket(directory(t))
-	serve(t, path, Handlers{Storage: func(context.Context) (Storage, error) { return Storage{Instance: "first"}, nil }})
-	_, err := Serve(path, Handlers{})
-	require.EqualError(t, err, "control socket "+path+": another process answers there")
-	got, err := connect(t, path).Storage(t.Context())
+	dir := directory(t)
+	serve(t, dir, Handlers{Storage: func(context.Context) (Storage, error) { return Storage{Instance: "first"}, nil }})
+	_, err := Serve(dir, NewAPI(Handlers{}))
+	require.EqualError(t, err, "control socket "+Socket(dir)+": another process answers there")
+	got, err := connect(t, dir).Storage(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "first", got.Instance)
 }
 
-func TestNoSocket(t *testing.T) {
+func TestNobodyAnswers(t *testing.T) {
 	dir := directory(t)
-	file := filepath.Join(dir, "file")
+	file, missing := filepath.Join(dir, "file"), filepath.Join(dir, "missing")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	for _, path := range []string{Socket(dir), Socket(filepath.Join(dir, "missing")), Socket(file), file} {
-		_, err := Connect(t.Context(), path)
+	for _, dir := range []string{dir, missing, file} {
+		_, err := Connect(t.Context(), dir)
 		require.ErrorIs(t, err, ErrNotRunning)
 	}
-	path := Socket(filepath.Join(dir, "missing"))
-	_, err := Serve(path, Handlers{})
+	_, err := Serve(missing, NewAPI(Handlers{}))
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.ErrorContains(t, err, "control socket "+path+": ")
+	require.ErrorContains(t, err, "control socket "+Socket(missing)+": ")
 }
 
 // A path that is too long for the system is no hindrance below the working
 // directory, nor on Linux anywhere.
 func TestLongPath(t *testing.T) {
 	root := directory(t)
-	deep := filepath.Join(root, strings.Repeat("d", 100), strings.Repeat("e", 100))
-	require.NoError(t, os.MkdirAll(deep, 0o700))
-	path := Socket(deep)
-	require.Greater(t, len(path), longest)
+	dir := filepath.Join(root, strings.Repeat("d", 100), strings.Repeat("e", 100))
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	require.Greater(t, len(Socket(dir)), longest)
 	storage := func(context.Context) (Storage, error) { return Storage{Instance: "far"}, nil }
 	if runtime.GOOS == "linux" {
-		s := serve(t, path, Handlers{Storage: storage})
-		got, err := connect(t, path).Storage(t.Context())
+		s := serve(t, dir, Handlers{Storage: storage})
+		got, err := connect(t, dir).Storage(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, "far", got.Instance)
 		require.NoError(t, s.Close())
-		_, err = Connect(t.Context(), path)
+		_, err = Connect(t.Context(), dir)
 		require.ErrorIs(t, err, ErrNotRunning)
 	} else {
-		_, err := Serve(path, Handlers{})
-		require.ErrorContains(t, err, "control socket "+path+": the path has ")
+		_, err := listen(Socket(dir))
+		require.ErrorContains(t, err, "the path has ")
 	}
-	t.Chdir(filepath.Dir(deep))
-	serve(t, path, Handlers{Storage: storage})
-	got, err := connect(t, path).Storage(t.Context())
+	t.Chdir(filepath.Dir(dir))
+	serve(t, dir, Handlers{Storage: storage})
+	_, err := os.Lstat(filepath.Join(filepath.Base(dir), SocketName))
+	require.NoError(t, err)
+	got, err := connect(t, dir).Storage(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "far", got.Instance)
 }
 
 func TestAnswerThatIsNotUnderstood(t *testing.T) {
-	path := Socket(directory(t))
-	l, err := net.Listen("unix", path)
+	dir := directory(t)
+	l, err := net.Listen("unix", Socket(dir))
 	require.NoError(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/backup" {
@@ -301,9 +301,9 @@ func TestAnswerThatIsNotUnderstood(t *testing.T) {
 		_ = server.Close()
 		<-done
 	})
-	c := connect(t, path)
+	c := connect(t, dir)
 	_, err = c.Storage(t.Context())
-	require.ErrorContains(t, err, "control socket "+path+": the answer is not understood: ")
+	require.ErrorContains(t, err, "control socket "+Socket(dir)+": the answer is not understood: ")
 	_, err = c.Backup(t.Context())
-	require.EqualError(t, err, "the instance at "+path+": 418 I'm a teapot")
+	require.EqualError(t, err, "the instance at "+Socket(dir)+": 418 I'm a teapot")
 }

@@ -1,83 +1,110 @@
 package control
 
 import (
+	"cmp"
 	"encoding/json"
-	"errors"
 	"net/http"
+	"reflect"
+	"strings"
 
-	"go.uber.org/zap"
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// routes are the requests that are answered.
-func (s *Server) routes() http.Handler {
+// body is an answer of huma that is nothing but its body.
+type body[T any] struct{ Body T }
+
+func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
+
+// some is a list that JSON has as a list, if there is nothing in it too.
+func some[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// build makes what answers.
+func (a *API) build() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/storage", s.storage)
-	mux.HandleFunc("GET /v1/backup", s.backup)
-	mux.HandleFunc("GET /v1/bridges", s.bridges)
-	mux.HandleFunc("POST /v1/bridges/{name}/{action}", s.order)
+	api := humago.New(mux, a.settings())
+	a.storageRoutes(api)
+	a.backupRoutes(api)
+	a.bridgeRoutes(api)
+	a.instanceRoutes(api)
+	a.documentRoutes(mux, api.OpenAPI())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, http.StatusNotFound, errors.New("there is no "+r.Method+" "+r.URL.Path))
+		refuse(w, http.StatusNotFound, "there is no "+r.Method+" "+r.URL.Path)
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.enter() {
-			s.refuse(w, http.StatusServiceUnavailable, errors.New("the instance is shutting down"))
-			return
-		}
-		defer s.busy.Done()
-		mux.ServeHTTP(w, r)
-	})
+	// Where a browser is let in by a cookie, no other site may have it send requests.
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, http.StatusForbidden, "the request comes from a page of another site, which may not ask anything here")
+	}))
+	return guard.Handler(mux)
 }
 
-func (s *Server) storage(w http.ResponseWriter, r *http.Request) {
-	answer, err := s.handlers.Storage(r.Context())
-	if err != nil {
-		s.refuse(w, http.StatusInternalServerError, err)
-		return
+// settings are what huma makes the API with. What it would serve of itself is not
+// asked for: its pages load scripts from elsewhere.
+func (a *API) settings() huma.Config {
+	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	schemas.RegisterTypeAlias(typeOf[huma.ErrorModel](), typeOf[Problem]())
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title:       "TroupeMQ",
+				Version:     cmp.Or(a.handlers.Version, "unknown"),
+				Description: "What a running instance answers, and what it can be asked. Times are in RFC 3339, sizes in bytes. Who cannot be answered gets a problem in the form of RFC 9457.",
+			},
+			Tags: []*huma.Tag{
+				{Name: "instances", Description: "The instances of the process."},
+				{Name: "bridges", Description: "The bridges of the instance that answers."},
+				{Name: "storage", Description: "What the instance that answers keeps."},
+			},
+			Components: &huma.Components{
+				Schemas: schemas,
+				SecuritySchemes: map[string]*huma.SecurityScheme{"token": {
+					Type: "http", Scheme: "bearer",
+					Description: "The token of control.json in the data directory. At the Unix socket no token is needed, and in a program that mounts this in its own server, that program says who may come in.",
+				}},
+			},
+			Security: []map[string][]string{{"token": {}}, {}},
+		},
+		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
+		DefaultFormat: "application/json",
 	}
-	s.answer(w, http.StatusOK, "application/json", answer)
 }
 
-func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
-	out := &body{ResponseWriter: w}
-	err := s.handlers.Backup(r.Context(), out)
-	switch {
-	case err == nil:
-	case !out.begun:
-		s.refuse(w, http.StatusInternalServerError, err)
-	default:
-		// The form of a backup tells that it is not complete, and so does a
-		// connection that breaks off, whoever takes what is sent for another form.
-		s.handlers.Log.Error("a backup was given up", zap.Error(err))
-		_ = http.NewResponseController(w).Flush()
-		panic(http.ErrAbortHandler)
+// documentRoutes answer with the document. It is made for each request, of which
+// there are few: kept, it would take more memory than all else here.
+func (a *API) documentRoutes(mux *http.ServeMux, document *huma.OpenAPI) {
+	serve := func(path, kind string, write func(*huma.OpenAPI) ([]byte, error)) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
+			here := *document
+			if prefix := mountedAt(r); prefix != "" {
+				here.Servers = []*huma.Server{{URL: prefix}}
+			}
+			text, err := write(&here)
+			if err != nil {
+				refuse(w, http.StatusInternalServerError, err.Error())
+				return
+			}
+			w.Header().Set("Content-Type", kind)
+			_, _ = w.Write(text)
+		})
 	}
+	serve("/openapi.json", "application/openapi+json", func(d *huma.OpenAPI) ([]byte, error) { return json.Marshal(d) })
+	serve("/openapi.yaml", "application/openapi+yaml", (*huma.OpenAPI).YAML)
 }
 
-// body is the body of an answer that is begun with the first byte.
-type body struct {
-	http.ResponseWriter
-	begun bool
-}
-
-func (b *body) Write(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
+// mountedAt is what was taken from the path of a request on its way here, by
+// http.StripPrefix or one like it.
+func mountedAt(r *http.Request) string {
+	whole, _, _ := strings.Cut(r.RequestURI, "?")
+	prefix, ok := strings.CutSuffix(whole, r.URL.EscapedPath())
+	if !ok || !strings.HasPrefix(prefix, "/") {
+		return ""
 	}
-	if !b.begun {
-		b.begun = true
-		b.Header().Set("Content-Type", "application/octet-stream")
-	}
-	return b.ResponseWriter.Write(p)
-}
-
-func (s *Server) refuse(w http.ResponseWriter, status int, reason error) {
-	s.answer(w, status, "application/problem+json", &Problem{status, http.StatusText(status), reason.Error()})
-}
-
-func (s *Server) answer(w http.ResponseWriter, status int, kind string, answer any) {
-	w.Header().Set("Content-Type", kind)
-	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(answer); err != nil {
-		s.handlers.Log.Debug("an answer at the control socket was not taken", zap.Error(err))
-	}
+	return prefix
 }

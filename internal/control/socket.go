@@ -12,6 +12,17 @@ import (
 	"syscall"
 )
 
+// SocketName is the name of the socket in a data directory.
+const SocketName = "control.sock"
+
+// Socket is the path of the socket of the instance that has a data directory.
+func Socket(dir string) string { return filepath.Join(dir, SocketName) }
+
+// newSocketName is what the socket is called while it is made.
+const newSocketName = "control.new"
+
+var errTaken = errors.New("another process answers there")
+
 // longest is how many bytes the path of a socket may have here.
 const longest = len(syscall.RawSockaddrUnix{}.Path) - 1
 
@@ -20,12 +31,12 @@ const longest = len(syscall.RawSockaddrUnix{}.Path) - 1
 func listen(path string) (net.Listener, error) {
 	if c, err := dial(context.Background(), path); err == nil {
 		_ = c.Close()
-		return nil, errors.New("another process answers there")
+		return nil, errTaken
 	}
 	// Made under another name, because between bind and chmod a socket has the
 	// mode that the umask leaves. Windows goes by the rights of the directory,
 	// and renames no socket.
-	made := filepath.Join(filepath.Dir(path), "control.new")
+	made := filepath.Join(filepath.Dir(path), newSocketName)
 	if runtime.GOOS == "windows" {
 		made = path
 	}
