@@ -75,7 +75,7 @@ func (b *Broker) openStorage() (*storage, error) {
 			minFree = -1
 		}
 		store, err := badger.Open(b.config.DataDir, badger.Options{
-			Log: b.log, Owner: b.config.Name, MemTable: int64(p.Memtable), MinFree: minFree,
+			Log: b.log, Owner: b.config.Name, MemTable: int64(p.Memtable), MinFree: minFree, Holder: holding,
 		})
 		if err != nil {
 			return nil, err

@@ -210,17 +210,16 @@ func (b *Broker) clear(t *tree) error {
 
 // listen opens every configured listener, or none.
 func (b *Broker) listen(ctx context.Context) ([]handedListener, error) {
-	open := append([]handedListener(nil), b.handed...)
-	var config net.ListenConfig
+	sockets := append([]handedListener(nil), b.handed...)
 	for _, l := range b.config.Listeners {
-		socket, err := config.Listen(ctx, "tcp", l.Address)
+		socket, err := open(ctx, l)
 		if err != nil {
-			closeAll(open)
-			return nil, fmt.Errorf("listener %s: cannot listen on %s: %w", l.Name, l.Address, reason(err))
+			closeAll(sockets)
+			return nil, err
 		}
-		open = append(open, handedListener{l.Name, socket, l.Anonymous()})
+		sockets = append(sockets, handedListener{l.Name, socket, l.Anonymous()})
 	}
-	return open, nil
+	return sockets, nil
 }
 
 // reason is the operating system's word without the parts that the caller

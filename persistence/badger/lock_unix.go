@@ -24,3 +24,14 @@ func lockDirectory(dir string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// taken tells whether somebody has the lock. It asks for a shared one, so that two
+// who ask at a time do not find each other.
+func taken(dir string) bool {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+}

@@ -26,3 +26,12 @@ func lockDirectory(dir string) (*os.File, error) {
 	}
 	return os.NewFile(uintptr(h), lockFile), nil
 }
+
+// taken tells whether somebody has the lock.
+func taken(dir string) bool {
+	f, err := lockDirectory(dir)
+	if err == nil {
+		f.Close()
+	}
+	return errors.Is(err, errTaken)
+}

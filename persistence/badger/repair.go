@@ -31,7 +31,7 @@ func Repair(dir, into string, report func(string)) error {
 	if _, err := os.Stat(dir); err != nil {
 		return fmt.Errorf("repair: %w", err)
 	}
-	l, err := acquire(dir, "troupe repair")
+	l, err := acquire(dir, Options{Owner: "troupe repair"})
 	if err != nil {
 		return fmt.Errorf("repair: %w", err)
 	}

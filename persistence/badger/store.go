@@ -36,11 +36,12 @@ import (
 
 // Options says how a directory is opened. Its zero value has the defaults.
 type Options struct {
-	Log      *zap.Logger // nil: nothing is logged
-	Owner    string      // who has the directory, for others that find it in use; the process number is told anyway
-	MemTable int64       // bytes collected in memory before they become a table, at least 1 MiB; 0: 16 MiB
-	MinFree  int64       // bytes that must be free on the device for Apply to write anything; 0: four memory tables; negative: none
-	Unread   bool        // open without reading all tables: faster, and damage inside of them is found by [Store.Verify] alone
+	Log      *zap.Logger                                    // nil: nothing is logged
+	Owner    string                                         // who has the directory, for others that find it in use; the process number is told anyway
+	Holder   func(dir string) (process int, command string) // which process has locked a directory, by the word of the system, 0: not known; nil: what its owner wrote is all that is told
+	MemTable int64                                          // bytes collected in memory before they become a table, at least 1 MiB; 0: 16 MiB
+	MinFree  int64                                          // bytes that must be free on the device for Apply to write anything; 0: four memory tables; negative: none
+	Unread   bool                                           // open without reading all tables: faster, and damage inside of them is found by [Store.Verify] alone
 }
 
 // Store is a [persistence.Store] in a directory. Keys are 1 to [MaxKey] bytes,
@@ -88,7 +89,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := prepare(dir); err != nil {
 		return nil, err
 	}
-	l, err := acquire(dir, o.Owner)
+	l, err := acquire(dir, o)
 	if err != nil {
 		return nil, err
 	}

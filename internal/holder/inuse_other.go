@@ -1,0 +1,7 @@
+//go:build !windows
+
+package holder
+
+import "syscall"
+
+const errInUse = syscall.EADDRINUSE
