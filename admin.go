@@ -69,7 +69,9 @@ func (b *Broker) hush() error {
 	if b.admin.server != nil {
 		return b.admin.server.Close()
 	}
-	b.admin.api.Load().Close()
+	if api := b.admin.api.Load(); api != nil { // it came to be
+		api.Close()
+	}
 	return nil
 }
 

@@ -201,11 +201,12 @@ func (b *Broker) grow(ctx context.Context, open []handedListener) error {
 func (b *Broker) clear(t *tree) error {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeMost)
 	defer cancel()
+	err := b.hush()
 	_ = b.loops.Close(ctx)
 	if t != nil {
 		t.system.Close()
 	}
-	return b.kept.close()
+	return errors.Join(err, b.kept.close())
 }
 
 // listen opens every configured listener, or none.
