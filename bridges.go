@@ -155,7 +155,7 @@ func (t *tree) growBridge(ctx actor.Context, s bridge.Settings, up func()) {
 	_, number := t.clients.Registry([]byte(id))
 	env := t.envs[number%len(t.envs)]
 	links := &link.Env{
-		Root: t.system.Root(), Loops: t.loops, Attach: t.attach, Clients: &t.clients, Limits: env.Limits, Release: t.release,
+		Root: t.system.Root(), Loops: t.loops, Attach: t.attach, Clients: &t.clients, Limits: env.Limits, Release: t.release, Rate: t.rate,
 		Instance: t.identity(),
 	}
 	kind := t.system.Kind("link", stop)

@@ -58,6 +58,7 @@ func (l *Link) published(frame []byte) error {
 		return nil
 	}
 	l.in.frames = frames
+	l.took(1, 0)
 	if qos > packet.QoS0 {
 		l.open.receive(id)
 	}

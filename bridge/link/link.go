@@ -14,6 +14,7 @@ import (
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/rate"
 	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/protocol/session"
 )
@@ -26,6 +27,7 @@ type Env struct {
 	Clients *routing.Clients
 	Limits  *session.Limits        // of the instance
 	Release func(*message.Packets) // gives a buffer back that was written
+	Rate    *rate.Share            // of all who send to the instance; nil: any
 	// Instance tells this broker from others.
 	Instance string
 }
@@ -85,6 +87,7 @@ type Link struct {
 	session *actor.PID // nil: it does not serve this link (yet)
 	epoch   uint32
 	held    bool // the session took the credit to read
+	waits   bool // for its turn to read, when the instance is at its rate
 	present bool // the upstream has a Session
 
 	in      input
@@ -147,6 +150,8 @@ func (l *Link) Receive(ctx actor.Context) {
 		l.arm()
 	case *message.Close:
 		l.let(errLet)
+	case turn:
+		l.turn()
 	case Carry:
 		l.carry()
 	case Leave:
@@ -312,6 +317,7 @@ func (l *Link) goodbye() {
 func (l *Link) close(cause error) {
 	asked := l.phase
 	l.phase = over
+	l.leaveLine()
 	if l.cancel != nil {
 		l.cancel()
 	}
@@ -345,6 +351,7 @@ func (l *Link) leave() {
 		return
 	}
 	l.phase, l.leaveBy = leaving, l.now()+leaveMost
+	l.leaveLine()
 	if l.o.Config.Resend == configs.ResendAtMostOnce {
 		l.release() // the session takes them for sent, and would not send them again
 	} else {

@@ -48,7 +48,7 @@ func (l *Link) events(e eventloop.Events) {
 }
 
 // idle tells whether the upstream is not read from because nobody takes what it says.
-func (l *Link) idle() bool { return l.held || len(l.in.early) >= earlyMost }
+func (l *Link) idle() bool { return l.held || l.waits || len(l.in.early) >= earlyMost }
 
 // deaf tells whether the upstream is not read from, for that or because it does not take the answers.
 func (l *Link) deaf() bool { return l.idle() || len(l.out.b) >= outputHigh }
@@ -65,13 +65,26 @@ func (l *Link) read() {
 		l.interest()
 		return
 	}
+	most := l.loop.ReadBudget()
+	if r := l.env.Rate; l.phase == carrying && r.On() {
+		if !r.May(l.now()) {
+			l.wait()
+			return
+		}
+		most = min(most, r.Bytes(l.now()))
+	}
+	l.readMost(most)
+}
+
+// readMost takes so many bytes of what the socket has.
+func (l *Link) readMost(most int) {
 	stream := l.stream
 	buffer := l.loop.Scratch()
 	var n int
 	var err error
 	if have := len(l.in.partial); have < len(buffer)/2 {
 		have = copy(buffer, l.in.partial)
-		n, err = stream.Read(buffer[have:min(len(buffer), have+l.loop.ReadBudget())])
+		n, err = stream.Read(buffer[have:min(len(buffer), have+most)])
 		if n > 0 {
 			l.in.partial = l.in.partial[:0]
 			l.consume(buffer[:have+n])
@@ -81,7 +94,7 @@ func (l *Link) read() {
 			l.in.partial = append(make([]byte, 0, min(l.in.size, 4*have)), l.in.partial...)
 		}
 		room := min(cap(l.in.partial), l.in.size) - have
-		n, err = stream.Read(l.in.partial[have : have+min(room, l.loop.ReadBudget())])
+		n, err = stream.Read(l.in.partial[have : have+min(room, most)])
 		if b := l.in.partial[:have+max(n, 0)]; len(b) < l.in.size {
 			l.in.partial = b
 		} else {
@@ -91,6 +104,7 @@ func (l *Link) read() {
 	}
 	if n > 0 {
 		l.o.Figures.BytesIn.Add(int64(n))
+		l.took(0, n)
 		l.health.heard(l.now())
 	}
 	switch {
