@@ -32,11 +32,10 @@ type instanceNamed struct {
 	Name string `path:"name" example:"edge" doc:"Name of the instance."`
 }
 
-// instancesAdded says which file.
-type instancesAdded struct {
-	Body struct {
-		Config string `json:"config" minLength:"1" example:"/etc/troupe/edge.yaml" doc:"Absolute path of a configuration file on the machine of the broker."`
-	}
+// Addition is what is asked for when instances are added.
+type Addition struct {
+	_      struct{} `json:"-" additionalProperties:"false"`
+	Config string   `json:"config" minLength:"1" example:"/etc/troupe/edge.yaml" doc:"Absolute path of a configuration file on the machine of the broker."`
 }
 
 func (a *API) instanceRoutes(api huma.API) {
@@ -138,7 +137,7 @@ func (a *API) stopOwn(w http.ResponseWriter, i Instance) {
 	}()
 }
 
-func (a *API) add(ctx context.Context, in *instancesAdded) (*body[Added], error) {
+func (a *API) add(ctx context.Context, in *body[Addition]) (*body[Added], error) {
 	if !filepath.IsAbs(in.Body.Config) {
 		return nil, problem(http.StatusUnprocessableEntity, fmt.Sprintf("config: %q is not an absolute path; the working directory of the broker may be another than yours", in.Body.Config))
 	}
@@ -227,9 +226,7 @@ func (c *Client) Reload(ctx context.Context, name string) (restart []string, err
 // Add has the instances of a configuration file started, whose path is absolute. It
 // returns their names.
 func (c *Client) Add(ctx context.Context, file string) ([]string, error) {
-	var in instancesAdded
-	in.Body.Config = file
 	var added Added
-	err := c.ask(ctx, http.MethodPost, "/v1/instances", in.Body, &added)
+	err := c.ask(ctx, http.MethodPost, "/v1/instances", Addition{Config: file}, &added)
 	return added.Instances, err
 }

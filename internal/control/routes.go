@@ -11,8 +11,10 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 )
 
-// body is an answer of huma that is nothing but its body.
-type body[T any] struct{ Body T }
+// body is what huma is given, or answers, that is nothing but a body.
+type body[T any] struct {
+	Body T `nullable:"false"`
+}
 
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
@@ -49,7 +51,7 @@ func (a *API) build() http.Handler {
 func (a *API) settings() huma.Config {
 	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	schemas.RegisterTypeAlias(typeOf[huma.ErrorModel](), typeOf[Problem]())
-	return huma.Config{
+	c := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
@@ -74,6 +76,8 @@ func (a *API) settings() huma.Config {
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
 	}
+	c.AllowAdditionalPropertiesByDefault = true // an answer may have more to say one day
+	return c
 }
 
 // documentRoutes answer with the document. It is made for each request, of which
