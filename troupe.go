@@ -218,7 +218,7 @@ func (b *Broker) listen(ctx context.Context) ([]handedListener, error) {
 			closeAll(sockets)
 			return nil, err
 		}
-		sockets = append(sockets, handedListener{l.Name, socket, l.Anonymous()})
+		sockets = append(sockets, handedListener{l.Name, socket, l.Anonymous(b.config.Auth)})
 	}
 	return sockets, nil
 }

@@ -7,11 +7,15 @@ import (
 
 // Changes tells what differs between two configurations of an instance: whether
 // its bridges do, which can change while it runs, and the keys of all else that
-// does, which needs a restart; `limits.rate` does not. A list of another length is one key. That a file
+// does, which needs a restart; `limits.rate` does not, nor does `auth` if there was and is some. A list of another length is one key. That a file
 // which a key names holds something else now is not seen.
 func Changes(old, new Config) (bridges bool, restart []string) {
 	bridges = !reflect.DeepEqual(orNone(old.Bridges), orNone(new.Bridges))
 	old.Bridges, new.Bridges = nil, nil
+	old, new = decided(old), decided(new)
+	if old.Auth.Given() && new.Auth.Given() {
+		old.Auth, new.Auth = Auth{}, Auth{}
+	}
 	old.Limits.Rate, new.Limits.Rate = InstanceRate{}, InstanceRate{}
 	return bridges, differences(reflect.ValueOf(old), reflect.ValueOf(new), "")
 }
@@ -23,7 +27,7 @@ func differences(a, b reflect.Value, path string) []string {
 	case a.Kind() == reflect.Struct:
 		for i := range a.NumField() {
 			at := join(path, a.Type().Field(i).Tag.Get("koanf"))
-			keys = slices.Concat(keys, differences(effective(a, i), effective(b, i), at))
+			keys = slices.Concat(keys, differences(effective(a.Field(i)), effective(b.Field(i)), at))
 		}
 	case a.Kind() == reflect.Slice && a.Len() == b.Len():
 		for i := range a.Len() {

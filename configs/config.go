@@ -76,7 +76,7 @@ type Listener struct {
 	Transport Transport `koanf:"transport"`
 	// TLS is what Clients are shown and what they have to show, with `transport: tls`.
 	TLS TLSServer `koanf:"tls"`
-	// AllowAnonymous lets Clients in without credentials. Not set: true on a loopback address (127.0.0.0/8, ::1, localhost) of an instance without `auth`, false elsewhere. A listener elsewhere without `auth` has to say true, since nobody could come in otherwise; one that takes client certificates as user names need not.
+	// AllowAnonymous lets Clients in without credentials. Not set: true on a loopback address (127.0.0.0/8, ::1, localhost) of an instance without `auth`, false elsewhere. A listener where nobody could come in otherwise, since there is no `auth.password_file` and user names are not from certificates (`tls.username`), has to say true.
 	AllowAnonymous *bool `koanf:"allow_anonymous"`
 }
 
@@ -190,13 +190,4 @@ type Log struct {
 type Shutdown struct {
 	// GracePeriod is how long queues are drained after the first signal. 0s: not at all.
 	GracePeriod Duration `koanf:"grace_period"`
-}
-
-// Anonymous tells whether Clients may connect to l without credentials: what
-// AllowAnonymous says, else whether the address is a loopback one.
-func (l Listener) Anonymous() bool {
-	if l.AllowAnonymous != nil {
-		return *l.AllowAnonymous
-	}
-	return l.loopback()
 }

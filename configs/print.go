@@ -15,7 +15,7 @@ import (
 func WriteYAML(w io.Writer, c Config, sources Sources) error {
 	encoder := yaml.NewEncoder(w)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(yamlNode(reflect.ValueOf(c), "", sources)); err != nil {
+	if err := encoder.Encode(yamlNode(reflect.ValueOf(decided(c)), "", sources)); err != nil {
 		return err
 	}
 	return encoder.Close()
@@ -29,7 +29,7 @@ func WriteAllYAML(w io.Writer, all []Instance) error {
 	}
 	list := &yaml.Node{Kind: yaml.SequenceNode}
 	for _, i := range all {
-		list.Content = append(list.Content, yamlNode(reflect.ValueOf(i.Config), "", i.Sources))
+		list.Content = append(list.Content, yamlNode(reflect.ValueOf(decided(i.Config)), "", i.Sources))
 	}
 	encoder := yaml.NewEncoder(w)
 	encoder.SetIndent(2)
@@ -68,7 +68,7 @@ func jsonOf(c Config, sources Sources) map[string]any {
 	for path, s := range sources {
 		texts[path] = s.String()
 	}
-	return map[string]any{"config": plain(reflect.ValueOf(c), ""), "sources": texts}
+	return map[string]any{"config": plain(reflect.ValueOf(decided(c)), ""), "sources": texts}
 }
 
 func yamlNode(v reflect.Value, path string, sources Sources) *yaml.Node {
@@ -78,7 +78,7 @@ func yamlNode(v reflect.Value, path string, sources Sources) *yaml.Node {
 		node.Kind = yaml.MappingNode
 		for i := range v.NumField() {
 			name := v.Type().Field(i).Tag.Get("koanf")
-			child := yamlNode(effective(v, i), join(path, name), sources)
+			child := yamlNode(effective(v.Field(i)), join(path, name), sources)
 			key := &yaml.Node{Kind: yaml.ScalarNode, Value: name}
 			if child.Kind == yaml.SequenceNode && len(child.Content) == 0 {
 				child.LineComment = sources[join(path, name)].String()
@@ -109,7 +109,7 @@ func plain(v reflect.Value, path string) any {
 		m := make(map[string]any, v.NumField())
 		for i := range v.NumField() {
 			name := v.Type().Field(i).Tag.Get("koanf")
-			m[name] = plain(effective(v, i), join(path, name))
+			m[name] = plain(effective(v.Field(i)), join(path, name))
 		}
 		return m
 	case reflect.Slice:
@@ -123,12 +123,12 @@ func plain(v reflect.Value, path string) any {
 	}
 }
 
-// effective is field i of section v, or what it stands for when it is not set.
-func effective(v reflect.Value, i int) reflect.Value {
-	if l, ok := v.Interface().(Listener); ok && v.Type().Field(i).Name == "AllowAnonymous" {
-		return reflect.ValueOf(l.Anonymous())
+// effective is what a field that may be left out has.
+func effective(v reflect.Value) reflect.Value {
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		return v.Elem()
 	}
-	return v.Field(i)
+	return v
 }
 
 // text is v, the value of a key, as text if it has a textual form.

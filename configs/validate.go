@@ -17,8 +17,8 @@ import (
 const maxPacketSize = Size(268_435_455 + 5)
 
 // Validate tells what is not allowed in c, as [Problems]; nil if all is well.
-// Each names the key, the value and what is allowed. It reads the files with
-// passwords and certificates that bridges name.
+// Each names the key, the value and what is allowed. It reads the files that are
+// named, such as those with users, rules and certificates.
 func (c *Config) Validate() error {
 	var v validation
 	v.check(validName(c.Name), "name", "%q is not a name; allowed: 1 to 64 letters, digits, '.', '-' or '_'", c.Name)
@@ -26,6 +26,7 @@ func (c *Config) Validate() error {
 	v.choice("durability", string(c.Durability), c.Durability)
 	v.persistence(&c.Persistence)
 	v.listeners(c.Listeners)
+	v.auth(c)
 	v.limits(&c.Limits)
 	v.shares(c)
 	v.session(&c.Session)
@@ -96,10 +97,6 @@ func (v *validation) listeners(list []Listener) {
 		}
 		if first := slices.IndexFunc(list[:i], func(o Listener) bool { return collide(l.Address, o.Address) }); first >= 0 {
 			v.add(key+"address", "%s is the address of listeners[%d] already", l.Address, first)
-		}
-		if !l.Anonymous() && !l.loopback() {
-			v.add(key+"allow_anonymous", "false lets nobody in at %s, which is not loopback, since there is no authentication yet; allowed: true, which lets everyone in, or an address such as 127.0.0.1:1883", l.Address)
-			v.problems[len(v.problems)-1].blame = key + "address"
 		}
 	}
 }

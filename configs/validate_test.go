@@ -167,26 +167,3 @@ func TestListeners(t *testing.T) {
 		require.EqualError(t, c.Validate(), l.want)
 	}
 }
-
-// A listener that the world can reach lets nobody in unless it says so.
-func TestAnonymousOnLoopbackAlone(t *testing.T) {
-	no := false
-	for address, loopback := range map[string]bool{
-		"127.0.0.1:1883": true, "127.255.0.1:1883": true, "localhost:1883": true, "[::1]:1883": true, "[::ffff:127.0.0.1]:1883": true,
-		":1883": false, "0.0.0.0:1883": false, "[::]:1883": false, "192.168.0.1:1883": false, "localhost.example:1883": false, "broker:1883": false,
-	} {
-		l := Listener{Name: "a", Address: address, Transport: TransportTCP}
-		c := Defaults()
-		c.Listeners = []Listener{l}
-		require.Equal(t, loopback, l.Anonymous(), address)
-		require.Equal(t, loopback, c.Validate() == nil, address)
-
-		c.Listeners[0].AllowAnonymous = yes()
-		require.True(t, c.Listeners[0].Anonymous(), address)
-		require.NoError(t, c.Validate(), address)
-
-		c.Listeners[0].AllowAnonymous = &no
-		require.False(t, c.Listeners[0].Anonymous(), address)
-		require.Equal(t, loopback, c.Validate() == nil, address)
-	}
-}

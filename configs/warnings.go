@@ -10,6 +10,7 @@ import (
 // key; the source is known if sources are given.
 func Warnings(c Config, sources Sources) []*Problem {
 	var v validation
+	v.authWarnings(c)
 	for i, l := range c.Listeners {
 		v.tlsWarnings(fmt.Sprintf("listeners[%d].tls.", i), l)
 	}

@@ -110,7 +110,7 @@ func TestNotAllowed(t *testing.T) {
 		{"nmae: x\nsys: 5", nil, []string{"serve", "-c", "c.yaml"}, "c.yaml:1: nmae: unknown key; did you mean name? (and 1 more)"},
 		{"name: [", nil, []string{"serve", "-c", "c.yaml"}, "c.yaml:1: did not find expected node content"},
 		{"", []string{"TROUPE_LOG_LEVEL=loud"}, []string{"serve"}, `env TROUPE_LOG_LEVEL: log.level: "loud" is not allowed; allowed: debug, info, warn, error`},
-		{"", nil, []string{"serve", "--listen", "0.0.0.0:1883"}, "flag --listen: listeners[0].allow_anonymous: false lets nobody in at 0.0.0.0:1883, which is not loopback, since there is no authentication yet; allowed: true, which lets everyone in, or an address such as 127.0.0.1:1883"},
+		{"", nil, []string{"serve", "--listen", "0.0.0.0:1883"}, "flag --listen: listeners[0].allow_anonymous: false lets nobody in at 0.0.0.0:1883, which is not loopback, since there are no users; allowed: an auth.password_file with users, user names from certificates (tls.username), true, which lets everyone in, or an address such as 127.0.0.1:1883"},
 		{"", nil, []string{"serve", "--allow-anonymous"}, "flag --allow-anonymous: only goes with --listen; for a configured listener write allow_anonymous there"},
 	} {
 		require.Equal(t, result{2, "", "troupe: " + c.want + "\n"}, command(t, c.file, c.environ, c.args...), "%q", c.args)

@@ -92,7 +92,7 @@ acl.yaml:2: rules[0].users[3]: "${username}" holds ${, which has a meaning in to
 		"rules:\n- {permission: allow, topics: a, qos: [0, 3, x]}":                   "acl.yaml:2: rules[0].qos[1]: 3 is not allowed; allowed: 0, 1, 2\nacl.yaml:2: rules[0].qos[2]: \"x\" is not allowed; allowed: 0, 1, 2",
 		"rules:\n- {permission: allow, topics: a, retain: true}":                     "acl.yaml:2: rules[0].retain: goes with actions: publish alone, since a subscription has no RETAIN",
 		"rules:\n- {permission: allow, topics: a, retain: 5, actions: publish}":      "acl.yaml:2: rules[0].retain: 5 is not allowed; allowed: true, false",
-		"rules:\n- permission: allow\n  topics: a\n- permission: deny\n  topcs: [+]": "acl.yaml:4: rules[1]: topics is missing\nacl.yaml:5: rules[1].topcs: unknown key; did you mean topics?",
+		"rules:\n- permission: allow\n  topics: a\n- permission: deny\n  topcs: [+]": "acl.yaml:5: rules[1].topcs: unknown key; did you mean topics?",
 	} {
 		require.Equal(t, want, wrong(t, text), text)
 	}

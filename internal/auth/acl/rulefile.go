@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/troupemq/troupe/internal/spelling"
 )
 
 // ruleKeys are those of a rule, in the order in which they are told.
@@ -19,7 +21,7 @@ func (r *reading) rule(path string, node *yaml.Node) (rule rule) {
 		return rule
 	}
 	for _, key := range []string{"permission", "topics"} {
-		if !slices.ContainsFunc(fields, func(f field) bool { return f.key == key }) {
+		if !meant(node, key) {
 			r.wrong(node.Line, "%s: %s is missing", path, key)
 		}
 	}
@@ -56,6 +58,16 @@ func (r *reading) rule(path string, node *yaml.Node) (rule rule) {
 	}
 	rule.terms |= orAll(actions, everyAction) | orAll(levels, everyQoS) | orAll(retain, everyRetain)
 	return rule
+}
+
+// meant tells whether a rule has a key, or one that is unknown and was to be that.
+func meant(rule *yaml.Node, key string) bool {
+	for i := 0; i < len(rule.Content); i += 2 {
+		if name := rule.Content[i].Value; name == key || spelling.Nearest(name, ruleKeys[:]) == key {
+			return true
+		}
+	}
+	return false
 }
 
 func orAll(some, all terms) terms {
