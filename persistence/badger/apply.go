@@ -66,6 +66,7 @@ func (s *Store) Apply(b *persistence.Batch) error {
 	if err := s.write(s.entries); err != nil {
 		return err
 	}
+	s.wrote(need)
 	return s.drop(obsolete)
 }
 

@@ -19,7 +19,8 @@ const (
 // that were replaced, and with removals beside what they removed. Maintain merges
 // all tables into one level when they have grown to twice what they were after
 // the last time and four memory tables, and once when nothing was written since
-// the last call. It also stops the compactors while there is nothing to compact.
+// the last call, or the directory takes almost what it may. It also stops the
+// compactors while there is nothing to compact.
 // A store that is quiet and merged costs it microseconds.
 func (s *Store) Maintain(ctx context.Context) error {
 	if err := s.enter(); err != nil {
@@ -34,10 +35,16 @@ func (s *Store) Maintain(ctx context.Context) error {
 	s.written = false
 	settled := s.settled
 	s.state.Unlock()
+	tight := s.Tight() != nil
+	if tight {
+		if err := s.press(); err != nil {
+			return fmt.Errorf("data directory %s: %w", s.dir, err)
+		}
+	}
 
 	before := s.levels()
 	small := 4 * s.o.MemTable
-	if before.bytes <= 2*settled+small && !(quiet && before.untidy(small)) || before.bytes > mergeMax || s.room(before.bytes) != nil {
+	if before.bytes <= 2*settled+small && !((quiet || tight) && before.untidy(small)) || before.bytes > mergeMax || s.roomy(before.bytes) != nil {
 		s.rest()
 		return s.note()
 	}

@@ -70,6 +70,14 @@ func (s *Store) free() int64 { return freeSpace(s.dir) }
 // room tells whether so many bytes may be written, with what the compactors take
 // in passing.
 func (s *Store) room(bytes int64) error {
+	if err := s.within(bytes); err != nil {
+		return err
+	}
+	return s.roomy(bytes)
+}
+
+// roomy tells whether the device has so much room, whatever the quota.
+func (s *Store) roomy(bytes int64) error {
 	if s.o.MinFree <= 0 {
 		return nil
 	}
@@ -92,6 +100,7 @@ func (s *Store) measure() {
 		largest = max(largest, int64(t.OnDiskSize))
 	}
 	s.passing.Store(min(total, 2*topMost*s.o.MemTable+2*tableMost*largest))
+	s.account()
 }
 
 // enough tells whether so much is free on the device of a directory.

@@ -41,6 +41,7 @@ type Options struct {
 	Holder   func(dir string) (process int, command string) // which process has locked a directory, by the word of the system, 0: not known; nil: what its owner wrote is all that is told
 	MemTable int64                                          // bytes collected in memory before they become a table, at least 1 MiB; 0: 16 MiB
 	MinFree  int64                                          // bytes that must be free on the device for Apply to write anything; 0: four memory tables; negative: none
+	MaxDisk  int64                                          // bytes that the directory may take, see [Store.SetMaxDisk]; 0: any number
 	Unread   bool                                           // open without reading all tables: faster, and damage inside of them is found by [Store.Verify] alone
 }
 
@@ -60,8 +61,9 @@ type Store struct {
 	lastLarge  uint64
 	known      int64        // how long the MANIFEST is, as far as is remembered
 	passing    atomic.Int64 // bytes that the compactors may take for a while, see measure
-	compacting sync.Mutex   // held while compactors are stopped or started
-	resting    bool         // they are stopped
+	quota      quota
+	compacting sync.Mutex // held while compactors are stopped or started
+	resting    bool       // they are stopped
 
 	gate sync.RWMutex // held by a batch that needs several transactions, and by who begins to read
 
@@ -117,6 +119,7 @@ func (s *Store) begin() error {
 		return err
 	}
 	s.settled = s.levels().bytesLowest
+	s.quota.most.Store(s.o.MaxDisk)
 	s.measure()
 	if err := s.logs.open(s.dir); err != nil {
 		return err
