@@ -93,7 +93,7 @@ func (p *Ack) append(dst []byte, v Version, t Type) []byte {
 // statement says.
 func (c *cursor) reasonCode(t Type, statement string) ReasonCode {
 	code := ReasonCode(c.byte("the Reason Code"))
-	if c.err == nil && !t.allows(code) {
+	if c.err == nil && !t.Allows(code) {
 		c.fail(violation(statement, "%v with Reason Code 0x%02X", t, uint8(code)))
 	}
 	return code

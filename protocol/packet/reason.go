@@ -151,8 +151,8 @@ func (c ReasonCode) String() string {
 	return fmt.Sprintf("reason code 0x%02x", uint8(c))
 }
 
-// allows tells whether a packet of type t may carry the code (table 2-6).
-func (t Type) allows(c ReasonCode) bool {
+// Allows tells whether a packet of type t may carry the code (table 2-6).
+func (t Type) Allows(c ReasonCode) bool {
 	switch t {
 	case TypeConnack:
 		switch c {

@@ -45,8 +45,14 @@ func (s *Session) receiveAck(frame []byte, t packet.Type, out *Output) error {
 		if code.IsError() && t == packet.TypePuback {
 			out.Counts.RefusedByPeer++
 		}
+		if t == packet.TypePuback {
+			out.acknowledged(f, code)
+		}
 		s.release(f)
 	case t == packet.TypePubrec && (f.step == pubrec || f.step == pubcomp):
+		if f.step == pubrec {
+			out.acknowledged(f, code)
+		}
 		if code.IsError() {
 			out.Counts.RefusedByPeer++
 			s.release(f)

@@ -30,15 +30,17 @@ func (s *Session) Deliver(r *packet.Run, t *Terms, now int64, out *Output) {
 	qos := t.qos(r)
 	switch {
 	case expired(r, now, now):
-		out.Counts.DroppedExpired += uint64(r.Count)
+		out.dropped(Expired, r, t, 0, r.Count)
 	case s.state == ended:
 		if t.Shared != "" && qos > packet.QoS0 {
 			out.Redistribute = append(out.Redistribute, Redistribution{t.Shared, r})
+		} else {
+			out.dropped(Ended, r, t, 0, r.Count)
 		}
 	case qos == packet.QoS0:
 		switch {
 		case s.state != attached:
-			out.Counts.DroppedOffline += uint64(r.Count)
+			out.dropped(Offline, r, t, 0, r.Count)
 		case s.congested || s.qos0.front() != nil:
 			s.enqueueQoS0(r, t, now, out)
 		default:
@@ -98,6 +100,7 @@ func (s *Session) sendBulk(r *packet.Run, t *Terms, offset, n int, qos packet.Qo
 	}
 	sent := out.Packets[start:]
 	s.count(out, n, len(sent))
+	out.delivered(r, t, offset, n)
 	if qos == packet.QoS0 {
 		if sent[0] != first {
 			for at := 0; at < len(sent); at += frameSize(sent[at:]) {
@@ -153,14 +156,8 @@ func (s *Session) sendEach(r *packet.Run, t *Terms, offset, n int, qos packet.Qo
 // nothing is written and the message counts as sent [MQTT-3.1.2-24] [MQTT-3.1.2-25].
 func (s *Session) appendFlight(f *flight, qos packet.QoS, id uint16, dup bool, now int64, out *Output) bool {
 	r, t := f.run, f.terms
-	frame := r.Frames[f.offset:]
-	frame = frame[:frameSize(frame)]
-	if r.QoS > packet.QoS0 && r.Count == 1 && packetID(frame, len(r.Topic)) == 0 {
-		// A Will, or a message of the host: it never had an identifier, which is no valid frame.
-		frame = r.As(r.Version, false)
-	}
 	var p packet.Publish
-	if p.Decode(frame, r.Version) != nil {
+	if p.Decode(frameIn(r, f.offset), r.Version) != nil {
 		out.Counts.DroppedBroken++
 		return false
 	}
@@ -189,11 +186,25 @@ func (s *Session) appendFlight(f *flight, qos packet.QoS, id uint16, dup bool, n
 	}
 	if len(out.Packets)-start > int(s.maxPacket) {
 		out.Packets = out.Packets[:start]
-		out.Counts.DroppedTooLarge++
+		out.dropped(TooLarge, r, t, int(f.offset), 1)
 		return false
 	}
 	s.count(out, 1, len(out.Packets)-start)
+	if out.Watch&Delivered != 0 {
+		out.Events = append(out.Events, Event{Run: r, Terms: t, Offset: f.offset, Count: 1, Expiry: remaining(r, f.at, now), Fate: Delivered, Dup: dup})
+	}
 	return true
+}
+
+// frameIn is the frame at offset as it can be decoded.
+func frameIn(r *packet.Run, offset uint32) []byte {
+	frame := r.Frames[offset:]
+	frame = frame[:frameSize(frame)]
+	if r.QoS > packet.QoS0 && r.Count == 1 && packetID(frame, len(r.Topic)) == 0 {
+		// A Will, or a message of the host: it never had an identifier, which is no valid frame.
+		return r.As(r.Version, false)
+	}
+	return frame
 }
 
 func (s *Session) count(out *Output, messages, bytes int) {

@@ -35,7 +35,8 @@ func (s *Session) leave(out *Output) {
 	}
 	s.aliasMax = 0
 	for s.qos0.front() != nil {
-		out.Counts.DroppedOffline += uint64(s.qos0.pop())
+		out.drop(Offline, s.qos0.front())
+		s.qos0.pop()
 	}
 	s.qos0 = nil
 	for a := s.pending; a != nil; a = a.next {
@@ -85,37 +86,39 @@ func (s *Session) finish(now int64, out *Output) {
 }
 
 // redistribute hands back what others of a Shared Subscription may get: QoS 1 that is not
-// acknowledged, and all that was not sent. QoS 2 that was sent is not [MQTT-4.8.2-5].
+// acknowledged, and all that was not sent. QoS 2 that was sent is not [MQTT-4.8.2-5]. The rest is dropped.
 func (s *Session) redistribute(now int64, out *Output) {
-	give := func(filter string, r *packet.Run, since int64) {
+	give := func(e *queued, mayGo bool) {
 		switch {
-		case filter == "":
+		case e.terms.Shared == "" || !mayGo:
+			out.drop(Ended, e)
 			return
-		case expired(r, since, now):
-			out.Counts.DroppedExpired++
+		case expired(e.run, e.at, now):
+			out.drop(Expired, e)
 			return
-		case r.HasExpiry && r.Deadline == 0:
-			r = r.WithExpiry(remaining(r, since, now))
 		}
-		out.Redistribute = append(out.Redistribute, Redistribution{filter, r})
+		r := part(e.run, int(e.offset), int(e.left))
+		if r.HasExpiry && r.Deadline == 0 {
+			r = r.WithExpiry(remaining(r, e.at, now))
+		}
+		out.Redistribute = append(out.Redistribute, Redistribution{e.terms.Shared, r})
 	}
 	if w := s.out; w != nil {
 		for p := w.head; p != w.tail; p++ {
-			if f := w.at(p); f.run != nil && (f.step == puback || f.flags&flagHeld != 0) {
-				give(f.terms.Shared, part(f.run, int(f.offset), 1), f.at)
+			if f := w.at(p); f.run != nil && (f.step == puback || f.step == pubrec) {
+				give(&queued{run: f.run, terms: f.terms, at: f.at, offset: f.offset, left: 1}, f.step == puback || f.flags&flagHeld != 0)
 			}
 		}
 	}
 	if q := s.queue; q != nil {
 		for i := range q.n {
-			e := q.index(i)
-			give(e.terms.Shared, part(e.run, int(e.offset), int(e.left)), e.at)
+			give(q.index(i), true)
 		}
 	}
 	if l := s.ledger; l != nil { // what only the store has is not handed back
 		for i := range l.fresh {
 			if e := l.fresh[i].rest(l.from); e.left > 0 {
-				give(e.terms.Shared, part(e.run, int(e.offset), int(e.left)), e.at)
+				give(&e, true)
 			}
 		}
 	}

@@ -166,6 +166,14 @@ func (h *Handshake) Accepted() *packet.Connect {
 	return h.connect
 }
 
+// Connect returns the CONNECT that is neither accepted nor refused yet, a part of h; nil if there is none.
+func (h *Handshake) Connect() *packet.Connect {
+	if h.over {
+		return nil
+	}
+	return h.connect
+}
+
 // Attachment gives what the exchange of AUTH packets has to say in CONNACK.
 func (h *Handshake) Attachment() Attachment {
 	if h.connect == nil || h.connect.AuthMethod == nil {

@@ -23,6 +23,8 @@ type Output struct {
 	Room         *Room                // memory that the caller has for the first of Publish; may be nil
 	Lent         *packet.Slab         // what the frames given to Receive are views of, if that is used again; may be nil
 	Left         *Left                // set by the caller: what other Sessions leave for this one to let wait; nil: no bound but its own
+	Watch        Fate                 // set by the caller: what it wants to hear of in Events
+	Events       []Event              // what became of messages for the Client, in order
 	Counts       Counts
 }
 
@@ -54,9 +56,11 @@ func (o *Output) run() *packet.Run {
 	return &room.run
 }
 
-// Reset empties o and keeps the buffers of Packets and Held. The slice of Publish is not reused, because who
+// Reset empties o and keeps the buffers of Packets, Held and Events. The slice of Publish is not reused, because who
 // routes shares it out.
-func (o *Output) Reset() { *o = Output{Packets: o.Packets[:0], Held: o.Held[:0]} }
+func (o *Output) Reset() {
+	*o = Output{Packets: o.Packets[:0], Held: o.Held[:0], Events: o.Events[:0]}
+}
 
 // swap lets what is written go to Held, and when called again to Packets.
 func (o *Output) swap() { o.Packets, o.Held = o.Held, o.Packets }
@@ -138,7 +142,7 @@ type Counts struct {
 	DroppedExpired   uint64 // Message Expiry Interval passed
 	DroppedAged      uint64 // waited longer than the queue's Age
 	DroppedTooLarge  uint64 // above the Client's Maximum Packet Size [MQTT-3.1.2-25]
-	Denied           uint64 // PUBLISH packets and Topic Filters that the Client has no right to
+	Denied           uint64 // PUBLISH packets and Topic Filters that the Client has no right to, or the host refuses
 	DroppedInvalid   uint64 // a QoS 0 PUBLISH with a Topic Name that is not accepted
 	DroppedBroken    uint64 // entries that Recover found damaged
 	DroppedSwitch    uint64 // a Peer that is gone may have got them, and at most one is to

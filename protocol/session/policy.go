@@ -22,7 +22,13 @@ type Policy struct {
 	// Identifier, DUP and alias. It may change all but the QoS, and says whether it did; what it sets must not change
 	// any more. With an error the message is not routed, and the Client is told. nil: nothing is changed.
 	Change func(p *packet.Publish) (changed bool, code packet.ReasonCode)
+	// Grant is asked about each Topic Filter of a SUBSCRIBE that the Client has the right to, and answers with the QoS that is granted, at most the
+	// one that was asked for, or an error. nil: all are granted.
+	Grant func(s *Subscription) packet.ReasonCode
 }
+
+// Govern says what the host has to say about a Session that has come out of a store: about its Will.
+func (s *Session) Govern(p *Policy) { s.setPolicy(p) }
 
 // setPolicy replaces the Policy, with nil takes it away.
 func (s *Session) setPolicy(p *Policy) {
@@ -67,6 +73,20 @@ func (s *Session) maySubscribe(filter string, qos packet.QoS, out *Output) bool 
 	}
 	out.deny(filter, true)
 	return false
+}
+
+// grant asks about a Subscription that is about to be made, and lowers its QoS if that is the answer.
+func (s *Session) grant(made *Subscription, out *Output) (code packet.ReasonCode) {
+	if s.rare == nil || s.rare.policy == nil || s.rare.policy.Grant == nil {
+		return packet.Success
+	}
+	code = s.rare.policy.Grant(made)
+	if code.IsError() {
+		out.Counts.Denied++
+		return code
+	}
+	made.Options.QoS = min(made.Options.QoS, packet.QoS(code))
+	return packet.Success
 }
 
 // Denial is something that a Client may not do.

@@ -48,7 +48,7 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 		var m packet.Publish
 		var code packet.ReasonCode
 		if m, changed, code = s.changed(change, p); code.IsError() {
-			out.deny(string(p.Topic), false)
+			out.Counts.Denied++
 			s.refuse(&p, code, out)
 			return size
 		}

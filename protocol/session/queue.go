@@ -76,14 +76,12 @@ func (q *queue) advance(n int, bytes uint32) {
 	}
 }
 
-// pop takes the whole front and returns how many frames that was.
-func (q *queue) pop() int {
+// pop takes the whole front.
+func (q *queue) pop() {
 	e := q.front()
-	n := int(e.left)
-	q.messages -= n
+	q.messages -= int(e.left)
 	q.bytes -= int64(e.end - e.offset)
 	q.shift()
-	return n
 }
 
 func (q *queue) shift() {
@@ -108,30 +106,35 @@ func (q *queue) own() {
 	q.young = 0
 }
 
-// purge drops what expired, of a durable Session at the front alone, and returns how many messages that were.
-func (q *queue) purge(now int64, l *ledger) (dropped int) {
+// purge drops what expired, of a durable Session at the front alone.
+func (q *queue) purge(now int64, l *ledger, out *Output) {
 	if q.deadline == 0 || now < q.deadline {
-		return 0
+		return
 	}
 	if l != nil { // what waits has no gaps, so that it is told by where it begins
 		for e := q.front(); e != nil && expired(e.run, e.at, now); e = q.front() {
 			l.done(e.seq, int(e.left))
-			dropped += q.pop()
+			out.drop(Expired, e)
+			q.pop()
 		}
-		return dropped
+		return
 	}
 	all := *q
 	q.head, q.n, q.messages, q.bytes, q.young, q.deadline = 0, 0, 0, 0, 0, 0
 	q.ring = make([]queued, len(all.ring))
 	for i := range all.n {
 		if e := all.index(i); expired(e.run, e.at, now) {
-			dropped += int(e.left)
+			out.drop(Expired, e)
 		} else {
 			q.push(*e)
 		}
 	}
 	q.young = min(all.young, q.n)
-	return dropped
+}
+
+// drop is dropped for what waits.
+func (o *Output) drop(cause Cause, e *queued) {
+	o.dropped(cause, e.run, e.terms, int(e.offset), int(e.left))
 }
 
 // enqueue lets the frames of r from offset on wait, QoS 1 and 2, within the bounds of the queue.
@@ -153,7 +156,7 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 		return waiting+int(e.left) > messages || size+int64(e.end-e.offset) > bytes
 	}
 	if over() {
-		out.Counts.DroppedExpired += uint64(q.purge(now, s.ledger))
+		q.purge(now, s.ledger, out)
 	}
 	if l.Overflow != DropOldest && over() {
 		e.left, e.end = 0, e.offset
@@ -167,7 +170,7 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 				break
 			}
 		}
-		out.Counts.DroppedQueueFull += uint64(left) - uint64(e.left)
+		out.dropped(QueueFull, r, t, int(e.end), left-int(e.left))
 	}
 	alone := messages < 1 || e.left == 1 && int64(e.end-e.offset) > bytes // no room could be made for it
 	for e.left > 0 && over() {
@@ -177,7 +180,7 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 		if s.ledger.spilled() && !alone {
 			break // the oldest are on a page, and dropped once they are loaded
 		}
-		out.Counts.DroppedQueueFull++
+		out.dropped(QueueFull, r, t, int(e.offset), 1)
 		e.offset += uint32(frameSize(r.Frames[e.offset:]))
 		e.left--
 	}
@@ -225,11 +228,12 @@ func (s *Session) enqueueQoS0(r *packet.Run, t *Terms, now int64, out *Output) {
 	}
 	if l.Overflow == DropOldest && size <= l.QoS0Bytes {
 		for s.qos0.bytes+size > l.QoS0Bytes {
-			out.Counts.DroppedCongested += uint64(s.qos0.pop())
+			out.drop(Congested, s.qos0.front())
+			s.qos0.pop()
 		}
 	}
 	if s.qos0.bytes+size > l.QoS0Bytes {
-		out.Counts.DroppedCongested += uint64(r.Count)
+		out.dropped(Congested, r, t, 0, r.Count)
 		return
 	}
 	s.wait(s.qos0, queued{run: r, terms: t, at: now, end: uint32(len(r.Frames)), left: uint32(r.Count)}, now)

@@ -111,6 +111,12 @@ func (s *Session) ClientID() string { return s.clientID }
 // Attached says whether a Client is connected, and its connection not about to be closed.
 func (s *Session) Attached() bool { return s.state == attached }
 
+// Known says whether a Client was attached before, on this or an earlier connection.
+func (s *Session) Known() bool { return s.known }
+
+// Ended says whether the Session is over.
+func (s *Session) Ended() bool { return s.state == ended }
+
 // KeepAlive is the Keep Alive in force, in seconds; 0: none. The host closes the connection after
 // one and a half times of it without a packet [MQTT-3.1.2-22].
 func (s *Session) KeepAlive() uint16 { return s.keepAlive }

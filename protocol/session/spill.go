@@ -77,7 +77,7 @@ func (s *Session) trim(now int64, out *Output) {
 // dropOldest drops the message that has waited longest. It returns false if that is not in memory.
 func (s *Session) dropOldest(out *Output) bool {
 	if e := s.queue.front(); e != nil {
-		out.Counts.DroppedQueueFull++
+		out.dropped(QueueFull, e.run, e.terms, int(e.offset), 1)
 		s.advance(s.queue, 1, uint32(frameSize(e.run.Frames[e.offset:])))
 		return true
 	}
@@ -89,7 +89,7 @@ func (s *Session) dropOldest(out *Output) bool {
 		e := l.fresh[i].rest(l.from)
 		l.pass(l.from+1, 1, int64(frameSize(e.run.Frames[e.offset:])))
 		l.done(e.seq, 1)
-		out.Counts.DroppedQueueFull++
+		out.dropped(QueueFull, e.run, e.terms, int(e.offset), 1)
 		return true
 	}
 	s.load(out)
@@ -130,18 +130,19 @@ func (s *Session) overfull() bool {
 
 // dropLapsed takes what expired or waited too long from the front of a queue.
 func (s *Session) dropLapsed(q *queue, e *queued, now int64, out *Output) {
-	counter := &out.Counts.DroppedAged
+	cause := Aged
 	if expired(e.run, e.at, now) {
-		counter = &out.Counts.DroppedExpired
+		cause = Expired
 	}
-	*counter += uint64(s.pop(q))
+	out.drop(cause, e)
+	s.pop(q)
 }
 
-// pop takes the whole front of a queue and returns how many frames that was.
-func (s *Session) pop(q *queue) int {
+// pop takes the whole front of a queue.
+func (s *Session) pop(q *queue) {
 	e := q.front()
 	s.ledger.done(e.seq, int(e.left))
-	return q.pop()
+	q.pop()
 }
 
 // advance takes n frames, of so many bytes, from the front of a queue; they are not needed any more.

@@ -55,6 +55,10 @@ func (s *Session) receiveSubscribe(frame []byte, out *Output) error {
 			made.Options.RetainAsPublished = true
 		}
 		made.Options.QoS = min(made.Options.QoS, s.limits.MaxQoS) // [MQTT-3.2.2-9]
+		if code := s.grant(&made, out); code.IsError() {
+			owed.codes[i] = code
+			continue
+		}
 		owed.codes[i] = packet.ReasonCode(made.Options.QoS)
 		s.changes++
 		made.change = s.changes

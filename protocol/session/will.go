@@ -42,7 +42,7 @@ func (s *Session) publishWill(now int64, out *Output) {
 	if change != nil {
 		changed, anew, code := s.changed(change, *m)
 		if code.IsError() {
-			out.deny(string(w.Topic), false)
+			out.Counts.Denied++
 			return
 		}
 		if anew {
