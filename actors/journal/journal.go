@@ -44,7 +44,11 @@ type Options struct {
 	Interval int64
 	// Began is told before a group is collected, and Done once it is committed; nil: nobody is.
 	Began, Done func()
-	// Full is told when the disk is full, and when it is not any more; nil: nobody is.
+	// Tight tells whether the store has so little room that only what makes more should be written, as an error that says
+	// why; nil: it always has. It is called as part of what Disk has done. While it is tight messages wait as if the disk were full, and what
+	// Clients take is written.
+	Tight func() error
+	// Full is told when the disk is full or tight, and when it is not any more; nil: nobody is.
 	Full func(bool)
 	// Failed is told that writing failed for good: nothing is written any more.
 	Failed   func(error)
@@ -79,6 +83,8 @@ type Journal struct {
 	armed  int64 // Unix ms the timer is set to; 0: not
 	due    int64 // Unix ms at which dirty has waited for long enough; 0: it is empty
 	full   bool  // the disk is, and that was logged
+	tight  bool  // it has little room, and that was logged
+	looked int64 // Unix ms when that was last seen
 	broken bool  // nothing is written any more
 	writer *writer
 	chores chores // what the writer has to do when there is nothing else
@@ -103,6 +109,7 @@ type written struct {
 	group  *group
 	err    error
 	chores chores // what is left to be done
+	tight  error  // what Tight says; meaningless after an error
 }
 
 type tick struct{}
@@ -126,6 +133,7 @@ func (j *Journal) Receive(ctx actor.Context) {
 		j.timer = eventloop.NewTimer(func() { j.root.Send(j.self, tick{}) })
 		j.writer = newWriter(&j.o)
 		j.chores = j.writer.chores()
+		j.look()
 		j.tidy()
 	case *message.Ready:
 		if !j.broken {
@@ -168,7 +176,7 @@ func (j *Journal) begin() {
 	switch {
 	case j.running != nil || j.broken:
 		return
-	case len(j.ready) == 0 && !j.urgent && len(j.flushes) == 0:
+	case (len(j.ready) == 0 || j.tight) && !j.urgent && len(j.flushes) == 0:
 		if len(j.dirty) > 0 {
 			if j.due == 0 {
 				j.due = j.loop.Now() + max(j.o.Interval, lazyAfter)
@@ -178,14 +186,17 @@ func (j *Journal) begin() {
 		return
 	}
 	j.group++
-	g := &group{number: j.group, tickets: j.ready, waiting: len(j.dirty), flushes: j.flushes}
-	j.running, j.ready, j.flushes, j.urgent, j.due = g, nil, nil, false, 0
+	g := &group{number: j.group, waiting: len(j.dirty), flushes: j.flushes}
+	if !j.tight {
+		g.tickets, j.ready = j.ready, nil
+	}
+	j.running, j.flushes, j.urgent, j.due = g, nil, false, 0
 	j.o.Began()
 	for _, t := range g.tickets {
 		t.Enter(g.number)
 	}
 	for _, source := range j.dirty {
-		j.root.Send(source, &message.Collect{Group: g.number, Journal: j.self, Root: j.root, Source: source})
+		j.root.Send(source, &message.Collect{Group: g.number, Journal: j.self, Root: j.root, Source: source, Tight: j.tight})
 	}
 	clear(j.known)
 	clear(j.dirty)
@@ -226,19 +237,24 @@ func (j *Journal) collected() {
 func (j *Journal) write(g *group) {
 	j.o.Disk(func() {
 		err := j.writer.commit(g)
-		j.root.Send(j.self, &written{g, err, j.writer.chores()})
+		j.root.Send(j.self, &written{group: g, err: err, chores: j.writer.chores(), tight: j.writer.tight()})
 	})
 }
 
 // tidy has the writer do a chore, unless there is something more important.
 func (j *Journal) tidy() {
 	switch {
-	case j.busy || j.broken || j.running != nil || j.chores == (chores{}):
+	case j.busy || j.broken || j.running != nil:
+	case j.tight && !j.chores.reap && j.loop.Now() >= j.looked+retryAfter:
+		j.look()
+	case j.tight && j.chores == (chores{}):
+		j.arm(j.looked + retryAfter)
+	case j.chores == (chores{}):
 	case j.chores.reap:
 		j.busy = true
 		j.o.Disk(func() {
 			err := j.writer.reapSome()
-			j.root.Send(j.self, &written{err: err, chores: j.writer.chores()})
+			j.root.Send(j.self, &written{err: err, chores: j.writer.chores(), tight: j.writer.tight()})
 		})
 	case j.loop.Now() < j.synced+settleAfter:
 		j.arm(j.synced + settleAfter)
@@ -246,13 +262,46 @@ func (j *Journal) tidy() {
 		j.busy, j.synced = true, j.loop.Now()
 		j.o.Disk(func() {
 			err := j.writer.settle()
-			j.root.Send(j.self, &written{err: err, chores: j.writer.chores()})
+			j.root.Send(j.self, &written{err: err, chores: j.writer.chores(), tight: j.writer.tight()})
 		})
 	}
 }
 
+// look has the writer look whether there is room.
+func (j *Journal) look() {
+	j.looked = j.loop.Now()
+	if j.o.Tight == nil {
+		return
+	}
+	j.busy = true
+	j.o.Disk(func() {
+		j.root.Send(j.self, &written{chores: j.writer.chores(), tight: j.writer.tight()})
+	})
+}
+
+// press notes whether there is little room.
+func (j *Journal) press(tight error) {
+	if j.tight == (tight != nil) {
+		return
+	}
+	j.tight = tight != nil
+	j.looked = j.loop.Now()
+	j.o.Full(j.tight || j.full)
+	if j.tight {
+		j.o.Counters.StoreTight.Store(1)
+		j.o.Log.Warn("the data directory has come near to what it may take: messages that have to be kept wait, until Clients have taken some",
+			zap.Error(tight))
+		return
+	}
+	j.o.Counters.StoreTight.Store(0)
+	j.o.Log.Info("there is room in the data directory again, messages are kept")
+}
+
 func (j *Journal) written(m *written) {
 	j.chores = m.chores
+	if m.err == nil && !j.broken {
+		j.press(m.tight)
+	}
 	if m.group == nil {
 		j.busy = false
 	}
@@ -278,7 +327,7 @@ func (j *Journal) written(m *written) {
 		if j.full {
 			j.full = false
 			j.o.Counters.StoreStalled.Store(0)
-			j.o.Full(false)
+			j.o.Full(j.tight)
 			j.o.Log.Info("there is room on the disk again, what waited is written")
 		}
 		j.committed()

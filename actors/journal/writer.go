@@ -34,6 +34,16 @@ func newWriter(o *Options) *writer {
 
 func (w *writer) chores() chores { return chores{len(w.reap) > 0, w.unsynced} }
 
+// tight tells whether there is little room, and why.
+func (w *writer) tight() (why error) {
+	if w.o.Tight == nil {
+		return nil
+	}
+	var failed error
+	defer caught(&failed) // whoever writes will see it too
+	return w.o.Tight()
+}
+
 // commit makes a group safe. It may be tried again after ErrNoSpace.
 func (w *writer) commit(g *group) (err error) {
 	defer caught(&err)

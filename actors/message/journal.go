@@ -113,6 +113,9 @@ type Collect struct {
 	Journal *actor.PID
 	Root    *actor.RootContext
 	Source  *actor.PID
+	// Tight says that there is little room: messages are left for a later group. No
+	// ticket is in this one.
+	Tight bool
 }
 
 // Undelivered answers for an actor that has ended.

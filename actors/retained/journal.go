@@ -64,7 +64,7 @@ func (r *Retained) collect(ctx actor.Context, m *message.Collect) {
 	s := r.store
 	s.said = silent
 	r.commit() // a failure can undo no more of what is on disk
-	batch, written := r.gather()
+	batch, written, left := r.gather(m.Tight)
 
 	// From here on nothing fails.
 	answer.Batch = batch
@@ -73,6 +73,10 @@ func (r *Retained) collect(ctx actor.Context, m *message.Collect) {
 	}
 	s.dirty.reset()
 	s.need = silent
+	for _, name := range left {
+		s.dirty.add([]byte(name))
+		s.need = lazily
+	}
 	if len(s.gone) > goneMost {
 		s.gone, s.need = s.gone[goneMost:], lazily
 	} else {
@@ -80,16 +84,20 @@ func (r *Retained) collect(ctx actor.Context, m *message.Collect) {
 	}
 }
 
-// gather makes the batch, and tells which messages it writes.
-func (r *Retained) gather() (*persistence.Batch, []kept) {
-	s, batch := r.store, new(persistence.Batch)
-	written := make([]kept, 0, len(s.dirty.order))
+// gather makes the batch, and tells which messages it writes. With tight it
+// makes room alone, and tells which topics it has left.
+func (r *Retained) gather(tight bool) (batch *persistence.Batch, written []kept, left []string) {
+	s := r.store
+	batch = new(persistence.Batch)
+	written = make([]kept, 0, len(s.dirty.order))
 	var room []byte // all keys and records are parts of few pieces of memory
 	for _, name := range s.dirty.order {
 		k, ok := r.get([]byte(name))
 		switch {
 		case !ok:
 			batch.Delete(persistence.PartRetained.Named(name))
+		case tight:
+			left = append(left, name)
 		case k.resident(): // otherwise a failure undid the change
 			from := len(room)
 			room = append(append(room, byte(persistence.PartRetained)), name...)
@@ -104,5 +112,5 @@ func (r *Retained) gather() (*persistence.Batch, []kept) {
 			batch.Delete(persistence.PartRetained.Named(name))
 		}
 	}
-	return batch, written
+	return batch, written, left
 }

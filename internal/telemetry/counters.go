@@ -55,6 +55,7 @@ type Counters struct {
 	StoreFull    atomic.Int64 // attempts to write that found the disk full
 	StoreFailed  atomic.Int64 // errors of the store that ended writing
 	StoreStalled atomic.Int64 // 1 while nothing can be written
+	StoreTight   atomic.Int64 // 1 while messages wait since the directory has almost what it may take
 
 	// Actors that failed, by kind.
 	FailedConnection atomic.Int64
