@@ -1,7 +1,6 @@
 package configs
 
 import (
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -25,7 +24,7 @@ type Instance struct {
 	// holds it alone.
 	Entry string
 
-	several bool // others were read with it
+	with company
 }
 
 // LoadAll reads the configurations of several instances that share a process:
@@ -45,16 +44,24 @@ type Instance struct {
 // two of them both want: see [Conflicts].
 func LoadAll(files []string, in Inputs) ([]Instance, error) {
 	drafts, problems := draftsOf(files)
-	several := len(files) > 1 || len(drafts) > 0 && drafts[0].entry != ""
-	shared := in.layers()
-	if several {
-		for _, l := range shared {
-			l.refuseForSeveral()
-		}
+	with := alone
+	if len(files) > 1 || len(drafts) > 0 && drafts[0].entry != "" {
+		with = several
 	}
+	return instancesOf(drafts, problems, in.layersFor(with), with)
+}
+
+// LoadMore is LoadAll for instances that join others which run: variables and
+// flags that only one can have are those of somebody else.
+func LoadMore(files []string, in Inputs) ([]Instance, error) {
+	drafts, problems := draftsOf(files)
+	return instancesOf(drafts, problems, in.layersFor(joined), joined)
+}
+
+func instancesOf(drafts []*draft, problems Problems, on []*layer, with company) ([]Instance, error) {
 	var all []Instance
 	for _, d := range drafts {
-		i, wrong := d.instance(shared, several)
+		i, wrong := d.instance(on, with)
 		all, problems = append(all, i), append(problems, wrong...)
 	}
 	problems = append(problems, Conflicts(all)...)
@@ -62,6 +69,26 @@ func LoadAll(files []string, in Inputs) ([]Instance, error) {
 		return nil, err
 	}
 	return all, nil
+}
+
+// company is what others an instance was read with.
+type company uint8
+
+const (
+	alone   company = iota
+	several         // what only one can have is refused in the environment and flags
+	joined          // it is for another
+)
+
+// layersFor are the environment and flags, for an instance in such company.
+func (in *Inputs) layersFor(with company) []*layer {
+	layers := in.layers()
+	if with != alone {
+		for _, l := range layers {
+			l.leaveToOne(with == several)
+		}
+	}
+	return layers
 }
 
 // Again reads i once more, from where it was read before: of a list the entry
@@ -72,17 +99,12 @@ func (i Instance) Again(in Inputs) (Instance, error) {
 		files = []string{i.File}
 	}
 	drafts, problems := draftsOf(files)
-	shared := in.layers()
-	if i.several {
-		for _, l := range shared {
-			l.refuseForSeveral()
-		}
-	}
+	on := in.layersFor(i.with)
 	for _, d := range drafts {
 		if (d.entry == "") != (i.Entry == "") || i.Entry != "" && d.name() != i.Config.Name {
 			continue
 		}
-		again, wrong := d.instance(shared, i.several)
+		again, wrong := d.instance(on, i.with)
 		if err := distinct(append(problems, wrong...)).err(); err != nil {
 			return Instance{}, err
 		}
@@ -213,7 +235,7 @@ func (d *draft) name() string {
 }
 
 // instance reads the draft, with the environment and flags on top.
-func (d *draft) instance(on []*layer, several bool) (Instance, Problems) {
+func (d *draft) instance(on []*layer, with company) (Instance, Problems) {
 	s := newStack()
 	if d.entry != "" {
 		s.add(d.shared)
@@ -232,7 +254,7 @@ func (d *draft) instance(on []*layer, several bool) (Instance, Problems) {
 	}
 	c, problems := s.config()
 	problems = d.placed(s, problems)
-	return Instance{Config: c, Sources: s.sources, File: d.file, Entry: d.entry, several: several}, problems
+	return Instance{Config: c, Sources: s.sources, File: d.file, Entry: d.entry, with: with}, problems
 }
 
 // separate sees to what an entry of a list must not share with the others.
@@ -286,15 +308,17 @@ func (d *draft) placed(s *stack, problems Problems) Problems {
 	return problems
 }
 
-// refuseForSeveral takes out of the environment or flags what only one instance
-// can have.
-func (l *layer) refuseForSeveral() {
+// leaveToOne takes out of the environment or flags what only one instance can
+// have, and refuses it or not.
+func (l *layer) leaveToOne(refuse bool) {
 	for _, path := range slices.Sorted(maps.Keys(l.places)) {
 		top, _, entry := strings.Cut(path, "[")
 		if !entry && !slices.Contains([]string{"name", "data_dir", "listeners"}, path) {
 			continue
 		}
-		l.wrong = append(l.wrong, &Problem{Source: l.places[path], Text: fmt.Sprintf("%s is that of one instance, and there are several; write it in their files", path)})
+		if refuse {
+			l.wrong = append(l.wrong, &Problem{Source: l.places[path], Text: path + " is that of one instance, and there are several; write it in their files"})
+		}
 		delete(l.raw, top)
 	}
 }

@@ -299,3 +299,17 @@ func TestPrintOfInstances(t *testing.T) {
 	require.NoError(t, WriteAllJSON(&text, all))
 	require.Contains(t, text.String(), `"name": "etc/all.yaml:5"`)
 }
+
+// What was said for the first instance is not said for one that joins it.
+func TestLoadMore(t *testing.T) {
+	folder(t, map[string]string{"b.yaml": "name: b\n"})
+	in := inputs(t, []string{"TROUPE_NAME=x", "TROUPE_LIMITS_TOPIC_LEVELS=7"}, "--listen", ":2", "--data-dir", "d", "--log-level=warn")
+	all, err := LoadMore([]string{"b.yaml"}, in)
+	require.NoError(t, err)
+	want := Defaults()
+	want.Name, want.Limits.TopicLevels, want.Log.Level = "b", 7, LogWarn
+	require.Equal(t, want, all[0].Config)
+	again, err := all[0].Again(in)
+	require.NoError(t, err)
+	require.Equal(t, all[0], again)
+}
