@@ -131,19 +131,22 @@ func TestWarningsOfAuth(t *testing.T) {
 	require.EqualError(t, warnings[0], "listeners[0].transport: tcp carries the passwords of Clients, and all messages, so that everyone on the way to 192.0.2.1:1883 can read them; write tls")
 }
 
-// Other files hold at once; auth where there was none needs a restart, and so does
-// what it changes of listeners.
+// Another file holds at once; one where there was none needs a restart, and so
+// does what that changes of listeners.
 func TestChangesOfAuth(t *testing.T) {
 	none, some := Defaults(), Defaults()
 	some.Auth.PasswordFile = "users"
 	other := some
-	other.Auth = Auth{PasswordFile: "others", ACLFile: "rules"}
+	other.Auth.PasswordFile = "others"
 	_, restart := Changes(some, other)
 	require.Empty(t, restart)
-	_, restart = Changes(none, some)
-	require.Equal(t, []string{"listeners[0].allow_anonymous", "auth.password_file"}, restart)
-	_, restart = Changes(some, none)
-	require.Equal(t, []string{"listeners[0].allow_anonymous", "auth.password_file"}, restart)
+	other.Auth.ACLFile = "rules"
+	_, restart = Changes(some, other)
+	require.Equal(t, []string{"auth.acl_file"}, restart)
+	for _, c := range [][2]Config{{none, some}, {some, none}} {
+		_, restart = Changes(c[0], c[1])
+		require.Equal(t, []string{"listeners[0].allow_anonymous", "auth.password_file"}, restart)
+	}
 }
 
 // What is printed is what applies, with auth and without.

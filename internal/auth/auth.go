@@ -28,6 +28,10 @@ type Client struct {
 	// Certified says that Username is from the Certificate: no password is
 	// needed.
 	Certified bool
+	// Verified says that Username is the Client's: an Authenticator has let it in,
+	// or it is Certified. An Authorizer must not go by another, which is but what the
+	// Client says; an extended authentication does not tell a name.
+	Verified bool
 }
 
 // Authenticator judges who Clients are.

@@ -70,6 +70,7 @@ func (j *Judge) ask(ctx context.Context, q Question) Verdict {
 	if err != nil {
 		return Verdict{Err: err}
 	}
+	q.Client.Verified = !known || q.Client.Certified
 	var all every
 	for _, a := range j.Authorizers {
 		p, err := a.Permissions(ctx, q.Client)

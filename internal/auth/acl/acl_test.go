@@ -14,7 +14,7 @@ import (
 type asked struct{ auth.Permissions }
 
 func may(r *Rules, client, user string) asked {
-	p, _ := New(r).Permissions(context.Background(), auth.Client{ID: client, Username: user})
+	p, _ := New(r).Permissions(context.Background(), auth.Client{ID: client, Username: user, Verified: true})
 	return asked{p}
 }
 
@@ -81,6 +81,16 @@ rules:
 		}
 		require.Equal(t, c.want, got, "%+v", c)
 	}
+}
+
+// Who is let in without being asked for a password is not who he says.
+func TestNamesThatNobodyVouchesFor(t *testing.T) {
+	r := rules(t, "rules:\n- {permission: allow, users: '*', topics: ['a', 'of/${username}']}\n- {permission: allow, anonymous: true, topics: b}\n")
+	p, err := New(r).Permissions(context.Background(), auth.Client{ID: "c", Username: "ann"})
+	require.NoError(t, err)
+	c := asked{p}
+	require.False(t, c.publish("a") || c.publish("of/ann"))
+	require.True(t, c.publish("b"))
 }
 
 func TestPatterns(t *testing.T) {

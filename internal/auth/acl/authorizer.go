@@ -28,7 +28,11 @@ func (a *Authorizer) Rules() *Rules { return a.rules.Load() }
 
 // Permissions implements auth.Authorizer.
 func (a *Authorizer) Permissions(_ context.Context, c auth.Client) (auth.Permissions, error) {
-	return &permissions{from: a, client: c.ID, username: c.Username}, nil
+	p := &permissions{from: a, client: c.ID}
+	if c.Verified {
+		p.username = c.Username
+	}
+	return p, nil
 }
 
 // permissions are those of one Client. They are for one goroutine at a time.

@@ -6,6 +6,6 @@
 // judged by them: to the few that concern it, with its names put in. A Client
 // asks for the current rules each time, so that others hold at once.
 //
-// The package does not know who a Client is, and judges by the names that it is
-// given: whoever asks has to be sure of them.
+// A user name that nobody has vouched for is none. A Client Identifier is what the
+// Client says, always.
 package acl

@@ -2,6 +2,7 @@ package acl
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -34,6 +35,7 @@ func parse(name string, text []byte) (*Rules, error) {
 		slices.SortStableFunc(r.problems, func(a, b *auth.FileProblem) int { return a.Line - b.Line })
 		return nil, r.problems
 	}
+	rules.sum = sha256.Sum256(text)
 	return rules, nil
 }
 

@@ -124,3 +124,9 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestSame(t *testing.T) {
+	const text = "rules: [{permission: allow, topics: a}]"
+	require.True(t, rules(t, text).Same(rules(t, text)))
+	require.False(t, rules(t, text).Same(rules(t, text+"\n# more")))
+}

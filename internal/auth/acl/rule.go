@@ -1,6 +1,7 @@
 package acl
 
 import (
+	"crypto/sha256"
 	"slices"
 	"strings"
 
@@ -8,10 +9,16 @@ import (
 )
 
 // Rules are those of one file, in their order. They are immutable.
-type Rules struct{ list []rule }
+type Rules struct {
+	list []rule
+	sum  [sha256.Size]byte // of the text they are from
+}
 
 // Len is how many there are.
 func (r *Rules) Len() int { return len(r.list) }
+
+// Same tells whether both are from the same text.
+func (r *Rules) Same(other *Rules) bool { return r.sum == other.sum }
 
 // rule is one of them.
 type rule struct {

@@ -2,6 +2,7 @@ package password
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +20,7 @@ type Users struct {
 	hashes   map[string]*hash
 	nobody   *hash // costs what those of users cost
 	verified verified
+	sum      [sha256.Size]byte // of the text they are from
 }
 
 // Read reads a file. An error is [auth.FileProblems], all that is wrong with it.
@@ -32,6 +34,9 @@ func Read(name string) (*Users, error) {
 
 // Len is how many there are.
 func (u *Users) Len() int { return len(u.hashes) }
+
+// Same tells whether both are from the same text.
+func (u *Users) Same(other *Users) bool { return u.sum == other.sum }
 
 // Names are those of all users, in their alphabetic order.
 func (u *Users) Names() []string { return slices.Sorted(maps.Keys(u.hashes)) }
@@ -48,7 +53,7 @@ func (u *Users) Check(name string, password []byte) (known, right bool) {
 }
 
 func parse(file string, text []byte) (*Users, error) {
-	u := &Users{hashes: make(map[string]*hash)}
+	u := &Users{hashes: make(map[string]*hash), sum: sha256.Sum256(text)}
 	at := make(map[string]int) // the line of each name
 	var problems auth.FileProblems
 	number := 0

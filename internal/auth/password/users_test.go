@@ -126,3 +126,9 @@ func FuzzParse(f *testing.F) {
 		require.Equal(t, err == nil, u != nil)
 	})
 }
+
+func TestSame(t *testing.T) {
+	text := "ann:" + cheap("a") + "\n"
+	require.True(t, users(t, text).Same(users(t, text)))
+	require.False(t, users(t, text).Same(users(t, "ann:"+cheap("b")+"\n")))
+}
