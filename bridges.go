@@ -336,11 +336,7 @@ func (b *Broker) Reload(ctx context.Context, c configs.Config) (restart []string
 	if err != nil {
 		return nil, err
 	}
-	judged := c
-	if b.store != nil && judged.DataDir == "" {
-		judged.DataDir = "."
-	}
-	if err := judged.Validate(); err != nil {
+	if err := b.judged(c).Validate(); err != nil {
 		return nil, err
 	}
 	settings, err := settingsOf(&c)
@@ -349,8 +345,13 @@ func (b *Broker) Reload(ctx context.Context, c configs.Config) (restart []string
 	}
 	b.reloading.Lock()
 	defer b.reloading.Unlock()
+	permit, err := b.reloadAuth(t, &c)
+	if err != nil {
+		return nil, err
+	}
 	_, restart = configs.Changes(b.Config(), c)
 	b.reloadRate(t, &c)
+	permit()
 	t.bound(c.Bridges)
 	if err := t.reloadBridges(ctx, settings); err != nil {
 		return restart, err

@@ -29,6 +29,8 @@ import (
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/auth"
+	"github.com/troupemq/troupe/internal/auth/acl"
+	"github.com/troupemq/troupe/internal/auth/password"
 	"github.com/troupemq/troupe/internal/eventloop"
 	"github.com/troupemq/troupe/persistence"
 )
@@ -54,11 +56,13 @@ const (
 
 // Broker is one instance. Its methods are safe for concurrent use.
 type Broker struct {
-	config configs.Config
-	log    *zap.Logger
-	judge  auth.Judge
-	store  persistence.Store // handed in, or nil
-	handed []handedListener
+	config    configs.Config
+	log       *zap.Logger
+	judge     auth.Judge
+	passwords *password.Authenticator // of the configured file; nil: there is none
+	rules     *acl.Authorizer         // the same
+	store     persistence.Store       // handed in, or nil
+	handed    []handedListener
 
 	instances Instances // of the process; nil: this one alone
 	admin     admin
@@ -107,11 +111,7 @@ func New(options ...Option) (*Broker, error) {
 	if len(b.refused) > 0 {
 		return nil, errors.Join(b.refused...)
 	}
-	judged := b.config
-	if b.store != nil && judged.DataDir == "" {
-		judged.DataDir = "." // what is kept is kept elsewhere
-	}
-	if err := judged.Validate(); err != nil {
+	if err := b.judged(b.config).Validate(); err != nil {
 		return nil, err
 	}
 	names := make(map[string]bool)
@@ -140,6 +140,9 @@ func (b *Broker) Start(ctx context.Context) error {
 		return ErrStarted
 	}
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := b.openAuth(); err != nil {
 		return err
 	}
 	open, err := b.listen(ctx)

@@ -1,0 +1,102 @@
+package troupe
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/internal/auth/acl"
+	"github.com/troupemq/troupe/internal/auth/password"
+)
+
+// authFiles are the files that say who may connect and what he may do. What is
+// not configured is nil.
+type authFiles struct {
+	users *password.Users
+	rules *acl.Rules
+}
+
+// readAuth reads those that a configuration names.
+func readAuth(a configs.Auth) (f authFiles, err error) {
+	var noUsers, noRules error
+	if a.PasswordFile != "" {
+		f.users, noUsers = password.Read(a.PasswordFile)
+	}
+	if a.ACLFile != "" {
+		f.rules, noRules = acl.Read(a.ACLFile)
+	}
+	return f, errors.Join(noUsers, noRules)
+}
+
+// openAuth has the users and rules of the configuration asked, behind those whom
+// the program gave.
+func (b *Broker) openAuth() error {
+	files, err := readAuth(b.config.Auth)
+	if err != nil {
+		return fmt.Errorf("troupe: %w", err)
+	}
+	if files.users != nil {
+		b.passwords = password.New(files.users)
+		b.judge.Authenticators = append(slices.Clip(b.judge.Authenticators), b.passwords)
+	}
+	if files.rules != nil {
+		b.rules = acl.New(files.rules)
+		b.judge.Authorizers = append(slices.Clip(b.judge.Authorizers), b.rules)
+	}
+	return nil
+}
+
+// reloadAuth reads the files of another configuration. permit puts them in force:
+// Clients that are connected may do from then on what the new rules say. A file
+// where there was none needs a restart, and so does none where there was one.
+func (b *Broker) reloadAuth(t *tree, c *configs.Config) (permit func(), err error) {
+	files, err := readAuth(c.Auth)
+	if err != nil {
+		return nil, err
+	}
+	return func() { b.setAuth(t, c.Auth, files) }, nil
+}
+
+func (b *Broker) setAuth(t *tree, a configs.Auth, files authFiles) {
+	b.mu.Lock()
+	if b.passwords != nil && files.users != nil {
+		b.config.Auth.PasswordFile = a.PasswordFile
+	}
+	if b.rules != nil && files.rules != nil {
+		b.config.Auth.ACLFile = a.ACLFile
+	}
+	b.mu.Unlock()
+	if b.passwords != nil && files.users != nil && !files.users.Same(b.passwords.Users()) {
+		b.passwords.Set(files.users)
+		b.log.Info("users reloaded", zap.String("file", a.PasswordFile), zap.Int("users", files.users.Len()))
+	}
+	if b.rules != nil && files.rules != nil && !files.rules.Same(b.rules.Rules()) {
+		b.rules.Set(files.rules)
+		t.tell(&message.Judge{}) // subscriptions that are not allowed any more end
+		b.log.Info("rules reloaded", zap.String("file", a.ACLFile), zap.Int("rules", files.rules.Len()))
+	}
+}
+
+// judged is a configuration as it has to be judged: together with what options
+// brought that it does not know of.
+func (b *Broker) judged(c configs.Config) *configs.Config {
+	if b.store != nil && c.DataDir == "" {
+		c.DataDir = "." // what is kept is kept elsewhere
+	}
+	given := len(b.judge.Authenticators)
+	if b.passwords != nil {
+		given--
+	}
+	if given > 0 { // then there is a way in
+		yes := true
+		c.Listeners = slices.Clone(c.Listeners)
+		for i := range c.Listeners {
+			c.Listeners[i].AllowAnonymous = &yes
+		}
+	}
+	return &c
+}
