@@ -56,6 +56,8 @@ type receiver struct {
 	t    session.Terms
 	acks [4 * batch]byte
 	next uint16
+
+	watch session.Fate
 }
 
 func newReceiver(v packet.Version, from packet.Version, qos packet.QoS, aliases uint16, ids []uint32) *receiver {
@@ -72,6 +74,7 @@ func newReceiver(v packet.Version, from packet.Version, qos packet.QoS, aliases 
 // round delivers a batch and acknowledges it. Identifiers are taken from what was written.
 func (r *receiver) round(now int64) {
 	r.out.Reset()
+	r.out.Watch = r.watch
 	r.s.Deliver(r.run, &r.t, now, &r.out)
 	if r.qos == packet.QoS0 {
 		return

@@ -33,7 +33,7 @@ func newWorld(t *rapid.T) *world {
 		Queue: session.QueueLimits{QoS0Bytes: 100},
 	}
 	for _, name := range []string{"a", "b"} {
-		p := &peer{t: t, name: name, s: session.New(name, &w.limits), received: make(map[uint16]bool), got: make(map[string]int)}
+		p := &peer{t: t, name: name, s: session.New(name, &w.limits), received: make(map[uint16]bool), got: make(map[string]int), fates: make(fates)}
 		p.lose()
 		w.peers = append(w.peers, p)
 		w.connect(p)
@@ -45,8 +45,9 @@ var everything = [3]*session.Terms{{QoS: packet.QoS2}, {QoS: packet.QoS2, IDs: [
 
 // do calls the Session of a peer and keeps what comes out.
 func (w *world) do(p *peer, call func(s *session.Session, out *session.Output)) {
-	var out session.Output
+	out := session.Output{Watch: session.Delivered | session.Acknowledged | session.Dropped}
 	call(p.s, &out)
+	p.fates.note(&out)
 	if p.online {
 		p.down = append(p.down, out.Packets...)
 	}
@@ -160,6 +161,7 @@ func (w *world) check() {
 	for _, p := range w.peers {
 		order := make(map[string]int) // by publisher, topic and QoS
 		place := make(map[string]int)
+		p.fates.check(w.t, p.name, w.all)
 		for i, text := range p.log {
 			place[text] = i
 		}

@@ -38,6 +38,8 @@ type peer struct {
 
 	got map[string]int // how often each message came
 	log []string       // messages in the order in which they came first
+
+	fates fates // what the Session told of each message
 }
 
 // outgoing is a message that the Client has not got rid of.
