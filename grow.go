@@ -33,7 +33,7 @@ func (t *tree) growJournal(ctx actor.Context) {
 	}
 	options := journal.Options{
 		Store: s.store, Sync: s.config.Durability == configs.DurabilityDisk, Ended: s.ended, Unused: s.first,
-		Counters: t.counters, Log: t.broker.log, Disk: s.disk,
+		Counters: t.counters, Log: t.broker.log, Disk: s.disk, Tight: s.tight,
 		Failed: func(err error) {
 			t.tables.ReadOnly.Store(true)
 			if s.config.Persistence.OnError == configs.OnErrorStop {

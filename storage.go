@@ -54,11 +54,13 @@ type storage struct {
 	pause   func(time.Duration)                                          // waits, or until the end; called by what async runs
 
 	// Who does that, see employ.
-	reader  *retained.Reader
-	work    chan func()    // for the one goroutine that writes
-	working sync.WaitGroup // goroutines that use the store
-	stop    context.CancelFunc
-	ending  chan struct{} // closed when nothing waits any more
+	reader   *retained.Reader
+	work     chan func()    // for the one goroutine that writes
+	working  sync.WaitGroup // goroutines that use the store
+	stop     context.CancelFunc
+	ending   chan struct{} // closed when nothing waits any more
+	pressed  chan struct{} // has room for one word: there is little in the store
+	pressing atomic.Bool   // that was said
 }
 
 // openStorage opens the store of an instance and reads what is in it; nil if
@@ -75,7 +77,7 @@ func (b *Broker) openStorage() (*storage, error) {
 			minFree = -1
 		}
 		store, err := badger.Open(b.config.DataDir, badger.Options{
-			Log: b.log, Owner: b.config.Name, MemTable: int64(p.Memtable), MinFree: minFree, Holder: holding,
+			Log: b.log, Owner: b.config.Name, MemTable: int64(p.Memtable), MinFree: minFree, MaxDisk: int64(p.MaxDisk), Holder: holding,
 		})
 		if err != nil {
 			return nil, err
@@ -91,7 +93,7 @@ func (b *Broker) openStorage() (*storage, error) {
 
 // employ has goroutines of the instance's own do the work on the store.
 func (s *storage) employ() {
-	s.work, s.ending = make(chan func(), 4), make(chan struct{})
+	s.work, s.ending, s.pressed = make(chan func(), 4), make(chan struct{}), make(chan struct{}, 1)
 	s.disk = func(work func()) { s.work <- work }
 	s.working.Go(s.write)
 	readers := make(chan struct{}, readersMost)
@@ -235,6 +237,7 @@ func (s *storage) maintain(ctx context.Context, store tended) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		case <-s.pressed:
 		}
 		if err := store.Maintain(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("the store did not give space back", zap.Error(err))
@@ -245,7 +248,7 @@ func (s *storage) maintain(ctx context.Context, store tended) {
 				s.log.Error("the data directory is damaged; stop the broker and run troupe repair", zap.Error(err))
 			}
 		}
-		timer.Reset(maintainEvery)
+		timer.Reset(s.maintainAgain())
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 
 // Changes tells what differs between two configurations of an instance: whether
 // its bridges do, which can change while it runs, and the keys of all else that
-// does, which needs a restart; `limits.rate` does not, nor does `auth` if there was and is some. A list of another length is one key. That a file
+// does, which needs a restart; `limits.rate` and `persistence.max_disk` do not, nor does `auth` if there was and is some. A list of another length is one key. That a file
 // which a key names holds something else now is not seen.
 func Changes(old, new Config) (bridges bool, restart []string) {
 	bridges = !reflect.DeepEqual(orNone(old.Bridges), orNone(new.Bridges))
@@ -17,6 +17,7 @@ func Changes(old, new Config) (bridges bool, restart []string) {
 		old.Auth, new.Auth = Auth{}, Auth{}
 	}
 	old.Limits.Rate, new.Limits.Rate = InstanceRate{}, InstanceRate{}
+	old.Persistence.MaxDisk, new.Persistence.MaxDisk = 0, 0
 	return bridges, differences(reflect.ValueOf(old), reflect.ValueOf(new), "")
 }
 

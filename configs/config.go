@@ -60,7 +60,7 @@ type Persistence struct {
 	Memtable Size `koanf:"memtable"`
 	// MinFree is how much room stays free on the device. With less nothing is written and nothing that would have to be kept is acknowledged, until there is room again. 0: all of it may be used.
 	MinFree Size `koanf:"min_free"`
-	// MaxDisk is how much the data directory may take. With more nothing is written and nothing that would have to be kept is acknowledged, as with `persistence.min_free`. 0: all that the device has; otherwise at least 64MiB.
+	// MaxDisk is how much the data directory may take. From seven eighths on messages that have to be kept wait, and are not acknowledged, until Clients have taken some; at the bound nothing is written, as with `persistence.min_free`. While files are merged there may be up to twice as much for a while. It can be changed while the instance runs. 0: all that the device has; otherwise at least 64MiB.
 	MaxDisk Size `koanf:"max_disk"`
 	// OnError says what happens when the device fails otherwise, in a write or an fsync. `stop`: the instance stops with the reason; `read-only`: it goes on and takes nothing that it would have to keep. What is published with QoS 1 or 2 to be kept is refused with 0x97, Clients who want their Session kept with 0x88; before MQTT 5, where a message cannot be refused, the connection is closed.
 	OnError OnError `koanf:"on_error"`
