@@ -7,14 +7,17 @@ import (
 
 // Changes tells what differs between two configurations of an instance: whether
 // its bridges do, which can change while it runs, and the keys of all else that
-// does, which needs a restart; `limits.rate` and `persistence.max_disk` do not, nor does `auth` if there was and is some. A list of another length is one key. That a file
+// does, which needs a restart; `limits.rate` and `persistence.max_disk` do not, nor does another file of `auth` in the place of one. A list of another length is one key. That a file
 // which a key names holds something else now is not seen.
 func Changes(old, new Config) (bridges bool, restart []string) {
 	bridges = !reflect.DeepEqual(orNone(old.Bridges), orNone(new.Bridges))
 	old.Bridges, new.Bridges = nil, nil
 	old, new = decided(old), decided(new)
-	if old.Auth.Given() && new.Auth.Given() {
-		old.Auth, new.Auth = Auth{}, Auth{}
+	if old.Auth.PasswordFile != "" && new.Auth.PasswordFile != "" {
+		old.Auth.PasswordFile = new.Auth.PasswordFile
+	}
+	if old.Auth.ACLFile != "" && new.Auth.ACLFile != "" {
+		old.Auth.ACLFile = new.Auth.ACLFile
 	}
 	old.Limits.Rate, new.Limits.Rate = InstanceRate{}, InstanceRate{}
 	old.Persistence.MaxDisk, new.Persistence.MaxDisk = 0, 0
