@@ -345,6 +345,10 @@ func (b *Broker) Reload(ctx context.Context, c configs.Config) (restart []string
 	}
 	b.reloading.Lock()
 	defer b.reloading.Unlock()
+	certify, err := t.reloadCertificates(&c)
+	if err != nil {
+		return nil, err
+	}
 	permit, err := b.reloadAuth(t, &c)
 	if err != nil {
 		return nil, err
@@ -352,6 +356,7 @@ func (b *Broker) Reload(ctx context.Context, c configs.Config) (restart []string
 	_, restart = configs.Changes(b.Config(), c)
 	b.reloadShares(t, &c)
 	permit()
+	certify()
 	t.bound(c.Bridges)
 	if err := t.reloadBridges(ctx, settings); err != nil {
 		return restart, err

@@ -20,6 +20,7 @@ import (
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/tlsserver"
 	"github.com/troupemq/troupe/persistence"
 	"github.com/troupemq/troupe/protocol/packet"
 	core "github.com/troupemq/troupe/protocol/session"
@@ -139,12 +140,17 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 		ConnectTimeout: t.broker.config.Limits.ConnectTimeout.Std().Milliseconds(),
 		Counters:       t.counters, Release: t.release, Slabs: t.slabs, Rate: t.rate, NewClientID: t.newClientID, Log: t.broker.log,
 	}
+	t.secure = make(map[string]*tlsserver.Server)
 	listenerKind := t.system.Kind("listener", resume)
 	connectionsKind := t.system.Kind("connections", stop)
 	connectionKind := t.system.Kind("connection", stop)
 	for _, l := range open {
 		log := t.broker.log.With(zap.String("listener", l.name))
 		known := &connection.Listener{Name: l.name, AllowAnonymous: l.anonymous}
+		if l.secure != nil {
+			known.Username = l.secure.Username
+			t.secure[l.name] = l.secure
+		}
 		children := func(ctx actor.Context) []*actor.PID {
 			pids := make([]*actor.PID, len(t.loops))
 			for i, loop := range t.loops {

@@ -65,7 +65,7 @@ func WithListener(name string, l net.Listener, anonymous bool) Option {
 		if l == nil {
 			b.refuse("WithListener: the listener is nil")
 		}
-		b.handed = append(b.handed, handedListener{name, l, anonymous})
+		b.handed = append(b.handed, handedListener{name: name, listener: l, anonymous: anonymous})
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/troupemq/troupe/internal/eventloop"
 	"github.com/troupemq/troupe/internal/rate"
 	"github.com/troupemq/troupe/internal/telemetry"
+	"github.com/troupemq/troupe/internal/tlsserver"
 	"github.com/troupemq/troupe/persistence"
 )
 
@@ -57,6 +58,7 @@ type tree struct {
 	program   *actor.PID
 	publisher *actor.PID
 	listeners []*actor.PID
+	secure    map[string]*tlsserver.Server // of the TLS listeners, by name
 	bridges   bridges
 	made      string                 // the identity of an instance that keeps nothing
 	release   func(*message.Packets) // gives an output buffer back

@@ -92,12 +92,6 @@ const (
 	over
 )
 
-type handedListener struct {
-	name      string
-	listener  net.Listener
-	anonymous bool
-}
-
 // New makes a Broker from options; without any it is the embedded default. It
 // opens nothing. The error names each configured value that is not allowed.
 func New(options ...Option) (*Broker, error) {
@@ -210,36 +204,6 @@ func (b *Broker) clear(t *tree) error {
 		t.system.Close()
 	}
 	return errors.Join(err, b.kept.close())
-}
-
-// listen opens every configured listener, or none.
-func (b *Broker) listen(ctx context.Context) ([]handedListener, error) {
-	sockets := append([]handedListener(nil), b.handed...)
-	for _, l := range b.config.Listeners {
-		socket, err := open(ctx, l)
-		if err != nil {
-			closeAll(sockets)
-			return nil, err
-		}
-		sockets = append(sockets, handedListener{l.Name, socket, l.Anonymous(b.config.Auth)})
-	}
-	return sockets, nil
-}
-
-// reason is the operating system's word without the parts that the caller
-// names better.
-func reason(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		return op.Err
-	}
-	return err
-}
-
-func closeAll(open []handedListener) {
-	for _, l := range open {
-		_ = l.listener.Close()
-	}
 }
 
 // watch ends the instance when its tree ends, by Shutdown or by itself.

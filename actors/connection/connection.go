@@ -9,6 +9,7 @@
 package connection
 
 import (
+	"crypto/x509"
 	"net"
 	"slices"
 	"sync"
@@ -63,6 +64,11 @@ type Env struct {
 type Listener struct {
 	Name           string
 	AllowAnonymous bool
+	// Username is the user name in the certificate of a Client; from is false if
+	// it comes from CONNECT. nil: it does.
+	Username func(*x509.Certificate) (name string, from bool)
+
+	handshakes episode
 }
 
 // Connection is the actor: 128 bytes. What it needs to begin and what it needs
@@ -108,7 +114,7 @@ type output struct {
 // New makes the actor for an accepted connection. mailbox is its own.
 func New(env *Env, listener *Listener, loop eventloop.Loop, mailbox *system.Mailbox, conn eventloop.Conn) *Connection {
 	o := env.takeOpening()
-	o.listener, o.accepted = listener, conn
+	o.listener, o.accepted, o.peer = listener, conn, conn
 	return &Connection{env: env, loop: uint16(slices.Index(env.Loops, loop)), mailbox: mailbox, opening: o}
 }
 
@@ -283,7 +289,7 @@ func (c *Connection) close(cause error) {
 	c.leave()
 	o := c.opening
 	switch {
-	case c.stream != nil && c.said && cause == nil:
+	case c.stream != nil && (c.said && cause == nil || unsecured(cause)):
 		_ = c.stream.Finish()
 	case c.stream != nil:
 		_ = c.stream.Close()
@@ -297,8 +303,7 @@ func (c *Connection) close(cause error) {
 	case o != nil && o.registry != nil:
 		c.env.Root.Send(o.registry, &message.Abandoned{ClientID: string(o.connect.ClientID), Connection: c.mailbox.PID()})
 	case o != nil && cause != nil:
-		c.env.Log.Debug("connection closed before CONNECT",
-			zap.String("address", o.address), zap.String("listener", o.listener.Name), zap.Error(cause))
+		c.unopened(cause)
 	}
 	// Last, since it may be what the actor failed over.
 	out := c.output

@@ -21,6 +21,7 @@ import (
 type opening struct {
 	listener   *Listener
 	accepted   eventloop.Conn // until Started
+	peer       eventloop.Conn // the same, to ask for the certificate
 	address    string         // of the peer
 	handshake  core.Handshake
 	out        core.Output
@@ -125,8 +126,13 @@ func (c *Connection) say(frames []byte) {
 // authenticate asks who the Client is and what it may do.
 func (c *Connection) authenticate() {
 	o := c.opening
+	client, err := c.client()
+	if err != nil {
+		c.admit(&admitted{auth.Verdict{Err: err}})
+		return
+	}
 	question := auth.Question{
-		Client: c.client(), Named: o.connect.Username != nil, Anonymous: o.listener.AllowAnonymous,
+		Client: client, Named: o.connect.Username != nil, Anonymous: o.listener.AllowAnonymous,
 		Proven: o.connect.AuthMethod != nil,
 	}
 	if v, ok := c.env.Auth.AtOnce(question); ok {
@@ -141,13 +147,13 @@ func (c *Connection) connectTimeout() time.Duration {
 	return time.Duration(c.env.ConnectTimeout) * time.Millisecond
 }
 
-func (c *Connection) client() auth.Client {
+func (c *Connection) client() (auth.Client, error) {
 	o := c.opening
 	connect := o.connect
-	return auth.Client{
+	return o.certified(auth.Client{
 		ID: string(connect.ClientID), Username: string(connect.Username), Password: bytes.Clone(connect.Password),
 		Version: connect.Version, Address: o.address, Listener: o.listener.Name,
-	}
+	})
 }
 
 // admit lets a Client in, or answers CONNACK with why not [MQTT-3.1.4-2].
@@ -214,7 +220,12 @@ func (c *Connection) arrive() {
 func (c *Connection) exchange(step *core.AuthStep) {
 	o := c.opening
 	if step.First {
-		o.exchange = c.env.Auth.Exchange(auth.Client{Address: o.address, Listener: o.listener.Name, Version: packet.V5}, step.Method)
+		client, err := o.certified(auth.Client{Address: o.address, Listener: o.listener.Name, Version: packet.V5})
+		if err != nil {
+			c.judge(&judged{core.AuthResult{Code: packet.NotAuthorized}})
+			return
+		}
+		o.exchange = c.env.Auth.Exchange(client, step.Method)
 	}
 	if o.exchange == nil {
 		c.judge(&judged{core.AuthResult{Code: packet.BadAuthenticationMethod}})

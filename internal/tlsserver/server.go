@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/troupemq/troupe/configs"
 )
@@ -45,6 +46,12 @@ func Load(c configs.TLSServer) (*Settings, error) {
 	}
 	return s, nil
 }
+
+// Subject is that of the certificate that Clients are shown.
+func (s *Settings) Subject() string { return s.config.Certificates[0].Leaf.Subject.String() }
+
+// Expires is when it expires.
+func (s *Settings) Expires() time.Time { return s.config.Certificates[0].Leaf.NotAfter }
 
 // Server makes TLS connections of others, by the Settings in force. Its methods are
 // safe for concurrent use.
