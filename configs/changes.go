@@ -7,7 +7,7 @@ import (
 
 // Changes tells what differs between two configurations of an instance: whether
 // its bridges do, which can change while it runs, and the keys of all else that
-// does, which needs a restart; `limits.rate` and `persistence.max_disk` do not, nor does another file of `auth` in the place of one. A list of another length is one key. That a file
+// does, which needs a restart; `limits.rate` and `persistence.max_disk` do not, nor does another file of `auth` in the place of one, nor what is below `tls` of a listener. A list of another length is one key. That a file
 // which a key names holds something else now is not seen.
 func Changes(old, new Config) (bridges bool, restart []string) {
 	bridges = !reflect.DeepEqual(orNone(old.Bridges), orNone(new.Bridges))
@@ -18,6 +18,11 @@ func Changes(old, new Config) (bridges bool, restart []string) {
 	}
 	if old.Auth.ACLFile != "" && new.Auth.ACLFile != "" {
 		old.Auth.ACLFile = new.Auth.ACLFile
+	}
+	for i := range min(len(old.Listeners), len(new.Listeners)) {
+		if a, b := &old.Listeners[i], new.Listeners[i]; a.Name == b.Name && a.Transport == b.Transport {
+			a.TLS = b.TLS
+		}
 	}
 	old.Limits.Rate, new.Limits.Rate = InstanceRate{}, InstanceRate{}
 	old.Persistence.MaxDisk, new.Persistence.MaxDisk = 0, 0

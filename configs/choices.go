@@ -40,6 +40,14 @@ const (
 
 func (Transport) allowed() []string { return []string{string(TransportTCP), string(TransportTLS)} }
 
+// Scheme is how a URI says it.
+func (t Transport) Scheme() string {
+	if t == TransportTLS {
+		return "mqtts"
+	}
+	return "mqtt"
+}
+
 // ClientCertificate says whether Clients of a TLS listener need a certificate.
 type ClientCertificate string
 

@@ -90,3 +90,15 @@ func TestTLSWarnings(t *testing.T) {
 		require.Equal(t, want, strings.Join(lines, "\n"))
 	}
 }
+
+// What is below tls changes while the instance runs; that there is TLS does not.
+func TestChangesOfTLS(t *testing.T) {
+	old := secured(func(*Listener) {})
+	new := secured(func(l *Listener) { l.TLS.CertFile, l.TLS.Username = "other.pem", UsernameSAN })
+	_, restart := Changes(old, new)
+	require.Empty(t, restart)
+	require.Equal(t, "good.pem", old.Listeners[0].TLS.CertFile)
+	new = secured(func(l *Listener) { l.Transport, l.TLS = TransportTCP, tlsDefaults() })
+	_, restart = Changes(old, new)
+	require.Contains(t, restart, "listeners[0].transport")
+}

@@ -91,7 +91,7 @@ func serve(ctx context.Context, config configs.Config, again func() (configs.Con
 		return err
 	}
 	for _, l := range config.Listeners {
-		fmt.Fprintf(out, "troupe: listening on mqtt://%s\n", broker.Addr(l.Name))
+		fmt.Fprintf(out, "troupe: listening on %s://%s\n", l.Transport.Scheme(), broker.Addr(l.Name))
 	}
 	fmt.Fprintln(out, "troupe: "+whatIsKept(config))
 
