@@ -22,8 +22,10 @@ func newCtl() *cobra.Command {
 		Use:   "ctl",
 		Short: "Talk to a running broker",
 		Long:  "Ctl asks the broker of a data directory, on this machine, and tells it what to do.",
+		Args:  knownCommand,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newCtlBridge())
+	c.AddCommand(newCtlBridge(), newCtlInstance())
 	return c
 }
 
@@ -31,6 +33,8 @@ func newCtlBridge() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bridge",
 		Short: "Look after the bridges of a running broker",
+		Args:  knownCommand,
+		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(newBridgeList(),
 		newBridgeOrder("pause", "Close the link of a bridge and leave it closed",

@@ -22,27 +22,79 @@ import (
 
 // data is a command's way to a data directory: the configuration, of which it
 // needs no more than serve does to find the directory.
-type data struct{ configuration }
+type data struct {
+	file     string
+	instance string // empty: the only one
+}
 
 func (d *data) addFlags(c *cobra.Command) {
+	d.addPlace(c)
+	c.Flags().StringVar(&d.instance, "instance", "", "`name` of the instance, if the configuration has several")
+}
+
+// addPlace adds the flags of a command that needs no instance in particular.
+func (d *data) addPlace(c *cobra.Command) {
 	c.Flags().StringVarP(&d.file, "config", "c", "", "configuration `file` of the instance: .yaml, .yml, .toml or .json")
 	c.Flags().String("data-dir", "", "data `directory` of the instance")
 }
 
-// directory is the data directory, absolute, and all that is configured.
+// all are the instances that are configured.
+func (d *data) all(c *cobra.Command) ([]configs.Instance, error) {
+	if d.file == "" && c.Flags().Changed("config") {
+		return nil, usageError{errors.New("--config names no file")}
+	}
+	var files []string
+	if d.file != "" {
+		files = []string{d.file}
+	}
+	return configs.LoadAll(files, configs.Inputs{Environ: os.Environ(), Flags: c.Flags()})
+}
+
+// directory is the data directory of the instance, absolute, and all that is
+// configured for it.
 func (d *data) directory(c *cobra.Command) (string, configs.Config, error) {
-	config, _, err := d.load(c)
+	all, err := d.all(c)
 	if err != nil {
-		return "", config, err
+		return "", configs.Config{}, err
 	}
-	if config.DataDir == "" {
-		return "", config, usageError{errors.New("data_dir is empty: this instance keeps nothing on disk; name a directory with --data-dir or -c")}
-	}
-	dir, err := filepath.Abs(config.DataDir)
+	i, err := d.pick(all)
 	if err != nil {
-		return "", config, fmt.Errorf("data directory %s: %w", config.DataDir, err)
+		return "", i.Config, err
 	}
-	return dir, config, nil
+	if i.Config.DataDir == "" {
+		return "", i.Config, errNoDirectory(i.Config.Name, len(all))
+	}
+	dir, err := filepath.Abs(i.Config.DataDir)
+	if err != nil {
+		return "", i.Config, fmt.Errorf("data directory %s: %w", i.Config.DataDir, err)
+	}
+	return dir, i.Config, nil
+}
+
+// pick is the instance that is meant.
+func (d *data) pick(all []configs.Instance) (configs.Instance, error) {
+	names := make([]string, len(all))
+	for n, i := range all {
+		names[n] = i.Config.Name
+	}
+	if n := slices.Index(names, d.instance); n >= 0 {
+		return all[n], nil
+	}
+	if d.instance != "" {
+		return configs.Instance{}, usageError{fmt.Errorf("--instance: there is no instance %q in the configuration; there are: %s", d.instance, strings.Join(names, ", "))}
+	}
+	if len(all) > 1 {
+		return configs.Instance{}, usageError{fmt.Errorf("%s has several instances; name one with --instance: %s", d.file, strings.Join(names, ", "))}
+	}
+	return all[0], nil
+}
+
+// errNoDirectory is why there is nothing to look at.
+func errNoDirectory(name string, of int) error {
+	if of > 1 {
+		return usageError{fmt.Errorf("data_dir of instance %s is empty: it keeps nothing on disk, and has no control endpoint", name)}
+	}
+	return usageError{errors.New("data_dir is empty: this instance keeps nothing on disk; name a directory with --data-dir or -c")}
 }
 
 // held tells what is in a directory, save for what a process that was killed may
