@@ -1,0 +1,357 @@
+// Package instances runs several brokers in one process: a [Supervisor] starts,
+// stops and reloads each alone, and starts one that failed again as its
+// configuration says. One that cannot start or that dies takes no other with it.
+//
+//	s, err := instances.New(instances.Options{Log: log})
+//	if err != nil { … }
+//	defer s.Shutdown(ctx)
+//	err = s.Launch(ctx, configs.Instance{Config: lines}, configs.Instance{Config: offices})
+//
+// Each is a [troupe.Broker] with listeners, sessions, limits, data directory and
+// logger of its own. They share the process: its memory, its processors, and its
+// end. Those of a program that keeps no files of configuration are made from
+// configs.Defaults; those of files are read by configs.LoadAll.
+//
+// A Supervisor is a [troupe.Instances], which every Broker gets, so that the
+// control endpoint of each answers for all; and a dialer, so that a bridge of one
+// reaches another by its name, without a socket.
+//
+// The package decides who runs and when, and knows nothing of MQTT.
+package instances
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe"
+	"github.com/troupemq/troupe/actors/system"
+	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/internal/eventloop"
+)
+
+var (
+	// ErrClosed is returned by what needs a Supervisor that was not shut down.
+	ErrClosed = errors.New("instances: the supervisor has ended")
+	// ErrNotRunning is wrapped by Dial for an instance that does not run.
+	ErrNotRunning = errors.New("it does not run")
+)
+
+// Options is what a Supervisor is made of. Its zero value is usable.
+type Options struct {
+	// Log takes what becomes of instances, each line with the field instance. Nil:
+	// nothing is logged.
+	Log *zap.Logger
+	// Logger makes the logger of a Broker, which adds the field instance itself.
+	// Nil: all have Log.
+	Logger func(c configs.Config) (*zap.Logger, error)
+	// Broker gives more options for the Broker of an instance: who authenticates
+	// its Clients, say. It is called for each start, on any goroutine. Nil: none.
+	Broker func(c configs.Config) []troupe.Option
+	// Inputs are the environment and flags for configurations that are read while
+	// the Supervisor runs, by Add and Reload. Its File is not read.
+	Inputs configs.Inputs
+	// UntilLast ends the Supervisor once no instance runs, or is going to without
+	// being asked. It does not end before the first Launch. False: only Shutdown
+	// and the policy stop-all end it.
+	UntilLast bool
+
+	// make is what makes a broker; nil: troupe.New. Tests have their own.
+	make func(c configs.Config, options []troupe.Option) (broker, error)
+}
+
+// broker is what is supervised: a *troupe.Broker.
+type broker interface {
+	Probe(ctx context.Context) error
+	Start(ctx context.Context) error
+	Shutdown(ctx context.Context) error
+	Reload(ctx context.Context, c configs.Config) (restart []string, err error)
+	Done() <-chan struct{}
+	Err() error
+	Status() troupe.Instance
+}
+
+// Supervisor looks after instances. Its methods are safe for concurrent use.
+type Supervisor struct {
+	o      Options
+	system *system.System
+	loops  *eventloop.Group
+	table  table      // what the actor looks after, and what of that others see
+	slots  chan int   // of starts that are under way at a time
+	joined sync.Mutex // one Launch, Add or Reload at a time
+
+	life  context.Context // until the instances have to hurry
+	hurry context.CancelCauseFunc
+	done  chan struct{}
+
+	pid *actor.PID
+}
+
+// supervision of the actor: a restart would forget brokers that run.
+var supervision = system.Supervision{Action: system.Resume}
+
+// New makes a Supervisor without instances. It holds a goroutine until Shutdown.
+func New(o Options) (*Supervisor, error) {
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Logger == nil {
+		o.Logger = func(configs.Config) (*zap.Logger, error) { return o.Log, nil }
+	}
+	if o.Broker == nil {
+		o.Broker = func(configs.Config) []troupe.Option { return nil }
+	}
+	if o.make == nil {
+		o.make = func(_ configs.Config, options []troupe.Option) (broker, error) { return troupe.New(options...) }
+	}
+	o.Inputs.File = ""
+	loops, err := eventloop.New(1, o.Log)
+	if err != nil {
+		return nil, fmt.Errorf("instances: %w", err)
+	}
+	s := &Supervisor{
+		o: o, loops: loops, system: system.New(system.Options{Log: o.Log}), slots: make(chan int, 2*runtime.GOMAXPROCS(0)), done: make(chan struct{}),
+	}
+	s.life, s.hurry = context.WithCancelCause(context.Background())
+	s.table.seen.Store(&view{})
+	loop := loops.Loops()[0]
+	kind := s.system.Kind("instances", system.Supervision{})
+	s.pid, err = s.system.Spawn(kind, loop, "instances", supervision, func(*system.Mailbox) actor.Actor { return newDirector(s, loop) })
+	if err != nil { // the system is new: the name is free
+		return nil, errors.Join(fmt.Errorf("instances: %w", err), loops.Close(context.Background()))
+	}
+	go s.watch()
+	return s, nil
+}
+
+// watch ends what the actor ran on.
+func (s *Supervisor) watch() {
+	<-s.system.Ended(s.pid)
+	_ = s.loops.Close(context.Background())
+	close(s.done)
+}
+
+// Launch starts instances beside those that there are, and returns when each has
+// come up or has failed. Nothing is started if two of all want the same
+// ([configs.Conflicts]), if one is not allowed, or if somebody else has a port or
+// data directory that one needs: the error, [configs.Problems] or that of
+// [troupe.Broker.Probe], tells all that is wrong, and of whom. An instance whose
+// supervision.on_failure was set to restart or stop does not keep the others from
+// starting by the last of these: it fails alone, and that becomes of it.
+//
+// How one that fails later, or over something else, is dealt with is up to its
+// configuration, and no error here: see List and Err.
+func (s *Supervisor) Launch(ctx context.Context, all ...configs.Instance) error {
+	s.joined.Lock()
+	defer s.joined.Unlock()
+	return s.join(ctx, all)
+}
+
+// Add implements [troupe.Instances]: it reads a configuration file and launches what is in
+// it. Variables and flags that only one instance can have are not for these.
+func (s *Supervisor) Add(ctx context.Context, file string) (names []string, err error) {
+	all, err := configs.LoadMore([]string{file}, s.o.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Launch(ctx, all...); err != nil {
+		return nil, err
+	}
+	for _, i := range all {
+		names = append(names, i.Config.Name)
+	}
+	return names, nil
+}
+
+// List implements [troupe.Instances].
+func (s *Supervisor) List(context.Context) ([]troupe.Instance, error) {
+	seen := s.table.seen.Load()
+	list := make([]troupe.Instance, len(seen.all))
+	for i := range list {
+		list[i] = seen.all[i].status()
+	}
+	slices.SortFunc(list, func(a, b troupe.Instance) int { return strings.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// Start implements [troupe.Instances].
+func (s *Supervisor) Start(ctx context.Context, name string) error {
+	reply := make(chan error, 1)
+	return s.ask(ctx, &order{name: name, start: true, reply: reply}, reply)
+}
+
+// Stop implements [troupe.Instances]. When ctx is done first the instance goes on to stop.
+func (s *Supervisor) Stop(ctx context.Context, name string) error {
+	reply := make(chan error, 1)
+	return s.ask(ctx, &order{name: name, reply: reply}, reply)
+}
+
+// Reload implements [troupe.Instances]: it reads the configuration of an instance
+// again, from where configs.LoadAll read it. What changed and is not in
+// restart is in force when it returns, and what needs a restart from the next
+// start on. The name of an instance cannot change.
+func (s *Supervisor) Reload(ctx context.Context, name string) (restart []string, err error) {
+	s.joined.Lock()
+	defer s.joined.Unlock()
+	i, err := s.table.seen.Load().find(name)
+	if err != nil {
+		return nil, err
+	}
+	if i.definition.File == "" {
+		return nil, fmt.Errorf("instance %s: it was not read from a file; see Configure", name)
+	}
+	again, err := i.definition.Again(s.o.Inputs)
+	if err != nil {
+		return nil, err
+	}
+	return s.configure(ctx, name, again)
+}
+
+// Configure gives an instance another configuration, as [Supervisor.Reload] does
+// with what it reads.
+func (s *Supervisor) Configure(ctx context.Context, name string, c configs.Config) (restart []string, err error) {
+	s.joined.Lock()
+	defer s.joined.Unlock()
+	i, err := s.table.seen.Load().find(name)
+	if err != nil {
+		return nil, err
+	}
+	again := i.definition
+	again.Config, again.Sources = c, nil
+	return s.configure(ctx, name, again)
+}
+
+// Shutdown stops all instances at once, each in order, and ends the Supervisor.
+// When ctx is done they end at once; the error is then that of ctx. It leaves no goroutine, port
+// or file.
+func (s *Supervisor) Shutdown(ctx context.Context) error {
+	s.system.Send(s.pid, &closing{})
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+	}
+	s.hurry(context.Cause(ctx))
+	<-s.done
+	return ctx.Err()
+}
+
+// Done is closed when the Supervisor has ended: by Shutdown, by the policy stop-all
+// of an instance, or with its last instance.
+func (s *Supervisor) Done() <-chan struct{} { return s.done }
+
+// Err is nil until Done is closed, and after a Shutdown. Otherwise it is why the
+// first of the instances failed that ended it: the one with the policy
+// stop-all, or of all that are no more the one that failed first; nil if all
+// were stopped.
+func (s *Supervisor) Err() error {
+	select {
+	case <-s.done:
+		return s.table.cause
+	default:
+		return nil
+	}
+}
+
+// Running tells how many instances run, or are going to without being asked.
+func (s *Supervisor) Running() int {
+	n := 0
+	for _, i := range s.table.seen.Load().all {
+		if i.state != troupe.InstanceStopped && i.state != troupe.InstanceFailed {
+			n++
+		}
+	}
+	return n
+}
+
+// ask sends the actor something and waits for the answer.
+func (s *Supervisor) ask(ctx context.Context, m system.Undelivered, reply <-chan error) error {
+	s.system.Send(s.pid, m)
+	select {
+	case err := <-reply:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// table is what outlives a failure of the actor.
+type table struct {
+	all   []*instance // the actor's alone
+	cause error       // before done is closed
+	seen  atomic.Pointer[view]
+}
+
+// view is how the instances were when something last changed.
+type view struct{ all []seen }
+
+// seen is how one instance is.
+type seen struct {
+	definition configs.Instance // what the next start takes
+	forced     configs.Instance // what the broker was made of, while there is one
+	state      troupe.InstanceState
+	since      int64
+	retryAt    int64
+	restarts   int64
+	err        error
+	broker     broker // nil: it does not run
+}
+
+// find finds an instance by its name.
+func (v *view) find(name string) (*seen, error) {
+	names := make([]string, len(v.all))
+	for i := range v.all {
+		if names[i] = v.all[i].definition.Config.Name; names[i] == name {
+			return &v.all[i], nil
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%w as %q: there are none", troupe.ErrNoInstance, name)
+	}
+	slices.Sort(names)
+	return nil, fmt.Errorf("%w as %q: there are %s", troupe.ErrNoInstance, name, strings.Join(names, ", "))
+}
+
+// status is what List tells.
+func (i *seen) status() troupe.Instance {
+	c := i.definition.Config
+	status := troupe.Instance{Name: c.Name, Shares: []troupe.InstanceShare{}, Listeners: []troupe.InstanceListener{}}
+	if i.broker != nil {
+		status = i.broker.Status()
+	} else {
+		if c.DataDir != "" {
+			status.DataDir = absolute(c.DataDir)
+		}
+		for _, l := range c.Listeners {
+			status.Listeners = append(status.Listeners, troupe.InstanceListener{Name: l.Name, Transport: string(l.Transport)})
+		}
+	}
+	status.State, status.Since, status.Restarts, status.Error = i.state, moment(i.since), i.restarts, ""
+	if i.err != nil {
+		status.Error = i.err.Error()
+	}
+	if i.retryAt != 0 {
+		at := moment(i.retryAt)
+		status.RetryAt = &at
+	}
+	if i.definition.File != "" {
+		status.ConfigFile = absolute(i.definition.File)
+	}
+	return status
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}

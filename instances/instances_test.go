@@ -1,0 +1,371 @@
+package instances
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/troupemq/troupe"
+	"github.com/troupemq/troupe/configs"
+)
+
+// One that dies is started again by its policy, and nobody else is touched.
+func TestOneDies(t *testing.T) {
+	s := supervise(t, Options{})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureAuto), named("c", configs.OnFailureStop)))
+	other := s.broker("b")
+	s.broker("a").end(errLost)
+	require.Eventually(t, func() bool { i := s.status("a"); return i.State == troupe.InstanceRunning && i.Restarts == 1 }, patience, time.Millisecond)
+	require.Equal(t, errLost.Error(), s.status("a").Error)
+	require.EqualValues(t, 7, s.status("a").Connections)
+
+	s.broker("c").end(errLost)
+	failed := s.becomes("c", troupe.InstanceFailed)
+	require.Equal(t, errLost.Error(), failed.Error)
+	require.Nil(t, failed.RetryAt)
+	require.Same(t, other, s.broker("b"))
+	require.Equal(t, 1, s.logs.FilterMessage("the instance failed, and is started again").Len())
+	require.Equal(t, 1, s.logs.FilterMessage("the instance failed, and stays stopped").Len())
+	require.Equal(t, 1, s.logs.FilterMessage("the instance runs again").Len())
+	require.NoError(t, s.Start(within(t), "c"))
+	require.Equal(t, troupe.InstanceRunning, s.status("c").State)
+	require.Zero(t, s.status("c").Restarts, "somebody asked")
+}
+
+// One that cannot start waits and tries again, while the others run.
+func TestOneDoesNotStart(t *testing.T) {
+	s := supervise(t, Options{})
+	s.wrong["b"] = errLost
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureAuto)))
+	require.Equal(t, troupe.InstanceRunning, s.status("a").State)
+	require.NotEqual(t, troupe.InstanceRunning, s.status("b").State)
+	require.Eventually(t, func() bool { return s.status("b").Restarts >= 3 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { i := s.status("b"); return i.State == troupe.InstanceWaiting && i.RetryAt != nil }, patience, time.Microsecond)
+	s.set(func() { s.wrong["b"] = nil })
+	s.becomes("b", troupe.InstanceRunning)
+
+	// A start that is asked for does not wait, and says what is wrong.
+	s.set(func() { s.wrong["b"] = errLost })
+	require.NoError(t, s.Stop(within(t), "b"))
+	err := s.Start(within(t), "b")
+	require.ErrorIs(t, err, errLost)
+	require.ErrorContains(t, err, "instance b: ")
+	require.NoError(t, s.Stop(within(t), "b"))
+	require.Equal(t, troupe.InstanceStopped, s.status("b").State)
+}
+
+// A panic in a start is a failure of that instance.
+func TestStartPanics(t *testing.T) {
+	s := supervise(t, Options{})
+	s.panics["b"] = true
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureStop)))
+	require.Contains(t, s.becomes("b", troupe.InstanceFailed).Error, "on purpose")
+	require.Equal(t, troupe.InstanceRunning, s.status("a").State)
+}
+
+func TestStopAll(t *testing.T) {
+	s := supervise(t, Options{})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureStopAll), named("b", configs.OnFailureAuto), named("c", configs.OnFailureStop)))
+	s.broker("c").end(errors.New("the first of all"))
+	s.becomes("c", troupe.InstanceFailed)
+	s.broker("a").end(errLost)
+	require.EqualError(t, s.over(), "instance a: "+errLost.Error())
+	require.Empty(t, s.running)
+	require.ErrorIs(t, s.Start(within(t), "a"), ErrClosed)
+	require.ErrorIs(t, s.Launch(within(t), named("d", configs.OnFailureAuto)), ErrClosed)
+}
+
+// The Supervisor ends with its last instance, and says why the first failed.
+func TestUntilLast(t *testing.T) {
+	s := supervise(t, Options{UntilLast: true})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureStop), named("b", configs.OnFailureStop), named("c", configs.OnFailureStop)))
+	require.NoError(t, s.Stop(within(t), "c"))
+	s.broker("b").end(errLost)
+	s.becomes("b", troupe.InstanceFailed)
+	s.broker("a").end(errors.New("later"))
+	require.EqualError(t, s.over(), "instance b: "+errLost.Error())
+}
+
+// The only one is as if there were no Supervisor: its error is that of all.
+func TestAlone(t *testing.T) {
+	for _, policy := range []configs.OnFailure{configs.OnFailureAuto, configs.OnFailureStop} {
+		s := supervise(t, Options{UntilLast: true})
+		s.wrong["a"] = errLost
+		require.NoError(t, s.Launch(within(t), named("a", policy)))
+		require.Equal(t, errLost, s.over())
+		require.Zero(t, s.logs.Filter(func(e observer.LoggedEntry) bool { return e.Level > zapcore.DebugLevel }).Len())
+	}
+	s := supervise(t, Options{UntilLast: true})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto)))
+	require.NoError(t, s.Stop(within(t), "a"))
+	require.NoError(t, s.over())
+
+	s = supervise(t, Options{UntilLast: true})
+	s.probe["a"] = errLost
+	require.EqualError(t, s.Launch(within(t), named("a", configs.OnFailureAuto)), errLost.Error())
+}
+
+// What somebody else has keeps all from starting, unless it was written what is
+// to become of the one that needs it.
+func TestProbe(t *testing.T) {
+	s := supervise(t, Options{})
+	taken := errors.New("port taken")
+	s.probe["b"], s.probe["c"] = taken, errors.New("directory taken")
+	err := s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureAuto), named("c", configs.OnFailureStopAll))
+	require.EqualError(t, err, "instance b: port taken\ninstance c: directory taken")
+	require.Empty(t, s.starts)
+	list, err := s.List(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, list)
+
+	s.wrong["b"], s.wrong["c"] = taken, taken
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureRestart), named("c", configs.OnFailureStop)))
+	require.Equal(t, troupe.InstanceRunning, s.status("a").State)
+	require.Equal(t, troupe.InstanceFailed, s.status("c").State)
+	require.Eventually(t, func() bool { return s.status("b").Restarts > 1 }, patience, time.Millisecond)
+}
+
+// Two that want the same are not started, whether they come together or later.
+func TestConflictsOfInstances(t *testing.T) {
+	s := supervise(t, Options{})
+	require.ErrorContains(t, s.Launch(within(t), named("a", configs.OnFailureAuto), named("a", configs.OnFailureAuto)), `name: "a" is the name of instance a`)
+	require.Empty(t, s.starts)
+	first, second := named("a", configs.OnFailureAuto), named("b", configs.OnFailureAuto)
+	first.Config.DataDir, second.Config.DataDir = "d", "d/e"
+	require.NoError(t, s.Launch(within(t), first))
+	var problems configs.Problems
+	require.ErrorAs(t, s.Launch(within(t), second), &problems)
+	require.EqualError(t, problems, `data_dir: "d/e" is inside of "d", the directory of instance a`)
+	require.Equal(t, map[string]int{"a": 1}, s.starts)
+}
+
+func TestOrders(t *testing.T) {
+	s := supervise(t, Options{})
+	require.ErrorIs(t, s.Start(within(t), "a"), troupe.ErrNoInstance)
+	require.NoError(t, s.Launch(within(t), named("b", configs.OnFailureAuto), named("a", configs.OnFailureAuto)))
+	list, err := s.List(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b"}, []string{list[0].Name, list[1].Name})
+	require.EqualError(t, s.Start(within(t), "a"), "instance a: it runs already")
+	require.NoError(t, s.Stop(within(t), "a"))
+	require.EqualError(t, s.Stop(within(t), "a"), "instance a: it is stopped already")
+	require.NoError(t, s.Start(within(t), "a"))
+	err = s.Stop(within(t), "c")
+	require.ErrorIs(t, err, troupe.ErrNoInstance)
+	require.ErrorContains(t, err, `as "c": there are a, b`)
+}
+
+// A start that takes long holds up nothing, and is given up when nobody wants it
+// any more.
+func TestSlowStart(t *testing.T) {
+	s := supervise(t, Options{})
+	block := make(chan struct{})
+	s.block["a"] = block
+	launched := make(chan error, 1)
+	go func() {
+		launched <- s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureAuto))
+	}()
+	s.await("b")
+	require.NoError(t, s.Stop(within(t), "b"))
+	require.Equal(t, troupe.InstanceStarting, s.status("a").State)
+	require.EqualError(t, s.Start(within(t), "a"), "instance a: it is starting already")
+	require.NoError(t, s.Stop(within(t), "a"))
+	require.NoError(t, <-launched)
+	require.Empty(t, s.status("a").Error)
+
+	started := make(chan error, 1)
+	go func() { started <- s.Start(within(t), "a") }()
+	s.becomes("a", troupe.InstanceStarting)
+	close(block)
+	require.NoError(t, <-started)
+	require.Equal(t, troupe.InstanceRunning, s.status("a").State)
+}
+
+// await waits until an instance is there and runs.
+func (s *supervised) await(name string) {
+	s.t.Helper()
+	require.Eventually(s.t, func() bool {
+		list, err := s.List(s.t.Context())
+		require.NoError(s.t, err)
+		for _, i := range list {
+			if i.Name == name {
+				return i.State == troupe.InstanceRunning
+			}
+		}
+		return false
+	}, patience, time.Millisecond)
+}
+
+// Who wants it to start while it stops gets another one afterwards.
+func TestStartWhileStopping(t *testing.T) {
+	s := supervise(t, Options{})
+	s.drain = make(chan struct{})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto)))
+	before := s.broker("a")
+	stopped, started := make(chan error, 1), make(chan error, 1)
+	go func() { stopped <- s.Stop(within(t), "a") }()
+	s.becomes("a", troupe.InstanceStopping)
+	go func() { started <- s.Start(within(t), "a") }()
+	require.EqualError(t, <-stopped, "instance a: it was started meanwhile")
+	close(s.drain)
+	require.NoError(t, <-started)
+	require.NotSame(t, before, s.broker("a"))
+}
+
+// Shutdown ends all at once, and at once when its time is over.
+func TestShutdown(t *testing.T) {
+	s := supervise(t, Options{})
+	s.drain = make(chan struct{})
+	block := make(chan struct{})
+	s.block["slow"] = block
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureAuto)))
+	launched := make(chan error, 1)
+	go func() { launched <- s.Launch(within(t), named("slow", configs.OnFailureAuto)) }()
+	require.Eventually(t, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.starts["slow"] == 1 }, patience, time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan error, 1)
+	go func() { over <- s.Shutdown(ctx) }()
+	s.becomes("a", troupe.InstanceStopping)
+	require.NoError(t, <-launched)
+	cancel()
+	require.ErrorIs(t, <-over, context.Canceled)
+	require.NoError(t, s.Err())
+	require.Zero(t, s.Running())
+	require.NoError(t, s.Shutdown(within(t)), "a second time")
+}
+
+func TestShutdownOfNone(t *testing.T) {
+	s := supervise(t, Options{UntilLast: true})
+	require.NoError(t, s.Shutdown(within(t)))
+	require.ErrorIs(t, s.Launch(within(t)), ErrClosed)
+}
+
+// A reload reads the file of one, tells what needs a restart, and what was read
+// is what the next start takes.
+func TestReload(t *testing.T) {
+	s := supervise(t, Options{})
+	dir := t.TempDir()
+	path := file(t, dir, "all.yaml", "data_dir: ''\ninstances:\n- {name: a, listeners: []}\n- {name: b, listeners: []}\n")
+	all, err := configs.LoadAll([]string{path}, configs.Inputs{})
+	require.NoError(t, err)
+	require.NoError(t, s.Launch(within(t), all...))
+	require.Equal(t, path, s.status("a").ConfigFile)
+
+	restart, err := s.Reload(within(t), "a")
+	require.NoError(t, err)
+	require.Empty(t, restart)
+	file(t, dir, "all.yaml", "data_dir: ''\ninstances:\n- {name: a, listeners: [], limits: {topic_levels: 7}}\n- {nmae: b}\n")
+	restart, err = s.Reload(within(t), "a")
+	require.NoError(t, err)
+	require.Equal(t, []string{"limits.topic_levels"}, restart)
+	_, err = s.Reload(within(t), "b")
+	require.ErrorContains(t, err, "holds no instance named b any more")
+	require.Equal(t, 128, s.broker("a").config.Limits.TopicLevels)
+	require.NoError(t, s.Stop(within(t), "a"))
+	require.NoError(t, s.Start(within(t), "a"))
+	require.Equal(t, 7, s.broker("a").config.Limits.TopicLevels)
+
+	// What another has is refused, and changes nothing.
+	file(t, dir, "all.yaml", "data_dir: ''\ninstances:\n- {name: a, listeners: [{name: x, address: '127.0.0.1:5'}]}\n- {name: b, listeners: []}\n")
+	restart, err = s.Reload(within(t), "a")
+	require.NoError(t, err)
+	require.Equal(t, []string{"listeners", "limits.topic_levels"}, restart)
+	file(t, dir, "all.yaml", "data_dir: ''\ninstances:\n- {name: b, listeners: [{name: x, address: ':5', allow_anonymous: true}]}\n")
+	_, err = s.Reload(within(t), "b")
+	require.ErrorContains(t, err, "is taken by 127.0.0.1:5, listener x of instance a")
+
+	_, err = s.Reload(within(t), "c")
+	require.ErrorIs(t, err, troupe.ErrNoInstance)
+}
+
+// A program changes the configuration of an instance, stopped or not.
+func TestConfigure(t *testing.T) {
+	s := supervise(t, Options{})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto)))
+	_, err := s.Reload(within(t), "a")
+	require.ErrorContains(t, err, "it was not read from a file")
+	c := named("other", configs.OnFailureAuto).Config
+	c.Limits.TopicLevels = 5
+	restart, err := s.Configure(within(t), "a", c)
+	require.NoError(t, err)
+	require.Equal(t, []string{"name", "limits.topic_levels"}, restart)
+	require.NoError(t, s.Stop(within(t), "a"))
+	c.Limits.TopicLevels = 6
+	_, err = s.Configure(within(t), "a", c)
+	require.NoError(t, err)
+	c.Limits.TopicLevels = -6
+	_, err = s.Configure(within(t), "a", c)
+	require.ErrorContains(t, err, "limits.topic_levels: -6 is not allowed")
+	require.NoError(t, s.Start(within(t), "a"))
+	require.Equal(t, 6, s.broker("a").config.Limits.TopicLevels)
+	require.Equal(t, "a", s.broker("a").config.Name)
+}
+
+func TestAdd(t *testing.T) {
+	s := supervise(t, Options{})
+	dir := t.TempDir()
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto)))
+	names, err := s.Add(within(t), file(t, dir, "more.yaml", "data_dir: ''\ninstances:\n- {name: b, listeners: []}\n- {name: c, listeners: []}\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"b", "c"}, names)
+	require.Equal(t, troupe.InstanceRunning, s.status("c").State)
+	for text, want := range map[string]string{
+		"nmae: x": "did you mean name?",
+		"data_dir: ''\ninstances:\n- {name: d, listeners: []}\n- {name: a, listeners: []}\n": `more.yaml:4: instances[1].name: "a" is the name of instance a`,
+	} {
+		_, err = s.Add(within(t), file(t, dir, "more.yaml", text))
+		require.ErrorContains(t, err, want)
+	}
+	list, err := s.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, list, 3)
+}
+
+// The loops of the machine are shared out, unless an instance says how many.
+func TestEventLoops(t *testing.T) {
+	s := supervise(t, Options{})
+	b := named("b", configs.OnFailureAuto)
+	b.Config.Limits.EventLoops = 5
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), b))
+	machine := max(1, runtime.GOMAXPROCS(0)-1)
+	require.Equal(t, (machine+1)/2, s.broker("a").config.Limits.EventLoops)
+	require.Equal(t, 5, s.broker("b").config.Limits.EventLoops)
+	restart, err := s.Configure(within(t), "a", named("a", configs.OnFailureAuto).Config)
+	require.NoError(t, err)
+	require.Empty(t, restart)
+}
+
+// bomb fails the actor in the middle of its turn, once.
+type bomb struct {
+	zapcore.Core
+	once sync.Once
+}
+
+func (b *bomb) Check(e zapcore.Entry, c *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if e.Message == "the instance failed, and is started again" {
+		b.once.Do(func() { panic("on purpose") })
+	}
+	return c
+}
+
+func (b *bomb) With([]zapcore.Field) zapcore.Core { return b }
+
+// The actor goes on with all that it knew after a failure of its own, and brokers
+// that run are not lost.
+func TestActorFails(t *testing.T) {
+	s := supervise(t, Options{Log: zap.New(&bomb{Core: zapcore.NewNopCore()})})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureAuto)))
+	other := s.broker("b")
+	s.broker("a").end(errLost)
+	require.Eventually(t, func() bool { i := s.status("a"); return i.State == troupe.InstanceRunning && i.Restarts == 1 }, patience, time.Millisecond)
+	require.Same(t, other, s.broker("b"))
+	require.NoError(t, s.Stop(within(t), "b"))
+}
