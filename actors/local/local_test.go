@@ -1,22 +1,17 @@
 package local_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/troupemq/troupe/actors/actortest"
 	"github.com/troupemq/troupe/actors/local"
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/actors/routing"
 	"github.com/troupemq/troupe/actors/system"
-	"github.com/troupemq/troupe/internal/telemetry"
 	"github.com/troupemq/troupe/protocol/packet"
-	"github.com/troupemq/troupe/protocol/session"
 )
 
 type scene struct {
@@ -105,132 +100,4 @@ func TestFailureOfThePublisherIsAnswered(t *testing.T) {
 	require.Equal(t, packet.Success, <-waiting, "it is with its receiver")
 	w.Deep = 0
 	require.Equal(t, packet.Success, <-publish(run("2")))
-}
-
-type subscriber struct {
-	pid      *actor.PID
-	receiver *message.Receiver
-	feed     chan *packet.Publish
-	ready    chan struct{}
-	counters telemetry.Counters
-	logs     *observer.ObservedLogs
-}
-
-func (s *scene) subscribe(bound int) *subscriber {
-	core, logs := observer.New(zap.WarnLevel)
-	u := &subscriber{feed: local.Feed(), ready: make(chan struct{}, 1), logs: logs, receiver: &message.Receiver{ID: 77}}
-	filter := message.Filter{Name: "a", Options: packet.SubscriptionOptions{QoS: packet.QoS1}, Replay: true}
-	actorOf := local.NewSubscriber(s.tables, u.receiver, filter, bound, u.feed, u.ready, &u.counters, zap.New(core))
-	u.pid = s.Spawn("subscriber", func(*system.Mailbox) actor.Actor { return actorOf })
-	return u
-}
-
-func deliver(payloads ...string) *message.Deliver {
-	d := &message.Deliver{Terms: &session.Terms{QoS: packet.QoS1}}
-	for _, p := range payloads {
-		d.Runs = append(d.Runs, run(p))
-	}
-	return d
-}
-
-func TestSubscriptionIsAskedForUntilItIsPlaced(t *testing.T) {
-	s := newScene(t)
-	u := s.subscribe(10)
-	shard := s.shards[s.tables.Shard("a")]
-	asked := shard.Got()
-	require.Len(t, asked, 1)
-	require.Equal(t, u.receiver, asked[0].(*message.Subscribe).Receiver)
-	require.True(t, u.receiver.Online.Load())
-	s.Send(u.pid, &message.Resubscribe{})
-	require.Equal(t, asked, shard.Got(), "the shard may have lost it")
-	require.Empty(t, u.ready)
-	s.Send(u.pid, &message.Subscribed{}, &message.Subscribed{})
-	require.Len(t, u.ready, 1)
-	s.Send(u.pid, &message.Resubscribe{}, (*message.Deliver)(nil), &message.Resubscribe{})
-	require.Len(t, s.Failures, 1)
-	require.Empty(t, shard.Got(), "once more would bring the retained messages once more")
-
-	s.Root.Stop(u.pid)
-	s.Settle()
-	removed := shard.Got()
-	require.Len(t, removed, 1)
-	require.True(t, removed[0].(*message.Subscribe).Remove)
-	require.False(t, u.receiver.Online.Load())
-	_, open := <-u.feed
-	require.False(t, open)
-}
-
-func TestOldestAreDroppedAndCounted(t *testing.T) {
-	s := newScene(t)
-	u := s.subscribe(10)
-	handedOver := cap(u.feed)
-	for i := range handedOver + 10 {
-		s.Send(u.pid, deliver(fmt.Sprint(i)))
-	}
-	require.EqualValues(t, 0, u.counters.DroppedQueueFull.Load())
-	s.Send(u.pid, deliver("x", "y", "z"))
-	require.EqualValues(t, 3, u.counters.DroppedQueueFull.Load())
-	require.Equal(t, 1, u.logs.Len())
-	s.Send(u.pid, (*message.Deliver)(nil))
-	require.Len(t, s.Failures, 1)
-
-	var got []string
-	for len(got) < handedOver+10 {
-		batch := make(chan *packet.Publish, handedOver)
-		for len(u.feed) > 0 {
-			batch <- <-u.feed
-		}
-		close(batch)
-		local.Run(s.Root, u.pid, batch, func(p *packet.Publish) { got = append(got, string(p.Payload)) })
-		s.Settle()
-	}
-	require.Equal(t, fmt.Sprint(handedOver-1), got[handedOver-1])
-	require.Equal(t, fmt.Sprint(handedOver+3), got[handedOver], "the oldest that waited are gone")
-	require.Equal(t, []string{"x", "y", "z"}, got[handedOver+7:])
-	s.Send(u.pid, deliver("later"))
-	require.Equal(t, "later", string((<-u.feed).Payload))
-}
-
-func TestRoomIsFilledInOrder(t *testing.T) {
-	s := newScene(t)
-	u := s.subscribe(1000)
-	const n = 500
-	for i := range n {
-		s.Send(u.pid, deliver(fmt.Sprint(i)))
-	}
-	s.Send(u.pid, (*message.Deliver)(nil)) // what waits outlives a failure
-	require.Len(t, s.Failures, 1)
-	var got []string
-	for len(got) < n {
-		batch := make(chan *packet.Publish, cap(u.feed))
-		for len(u.feed) > 0 {
-			batch <- <-u.feed
-		}
-		close(batch)
-		local.Run(s.Root, u.pid, batch, func(p *packet.Publish) { got = append(got, string(p.Payload)) })
-		s.Settle()
-	}
-	for i := range n {
-		require.Equal(t, fmt.Sprint(i), got[i])
-	}
-}
-
-func TestTermsOfADelivery(t *testing.T) {
-	s := newScene(t)
-	u := s.subscribe(10)
-	r := packet.NewRun(&packet.Publish{QoS: packet.QoS2, Retain: true, Topic: []byte("a"), Payload: []byte("x")}, packet.V5)
-	s.Send(u.pid, &message.Deliver{Runs: []*packet.Run{r}, Terms: &session.Terms{QoS: packet.QoS1}})
-	live := <-u.feed
-	require.Equal(t, packet.QoS1, live.QoS)
-	require.False(t, live.Retain)
-	keeper := s.Witness()
-	next := &message.Replay{Retained: keeper.PID}
-	s.Send(u.pid, &message.Retained{Runs: []*packet.Run{r}, Terms: &session.Terms{QoS: packet.QoS2, Retained: true}, Next: next})
-	replayed := <-u.feed
-	require.Equal(t, packet.QoS2, replayed.QoS)
-	require.True(t, replayed.Retain)
-	require.Equal(t, []any{next}, keeper.Got())
-	publisher := s.Witness()
-	s.Send(u.pid, &message.Barrier{Publisher: publisher.PID, Receiver: u.receiver})
-	require.Equal(t, []any{&message.Credit{Receiver: u.receiver}}, publisher.Got())
 }

@@ -53,7 +53,7 @@ func (p *Publisher) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		self, root := ctx.Self(), ctx.ActorSystem().Root
-		p.publisher = routing.NewPublisher(p.tables, self, 0)
+		p.publisher = routing.NewPublisher(p.tables, self, routing.ByProgram)
 		p.timer = eventloop.NewTimer(func() { root.Send(self, tick{}) })
 		p.turn = func() { root.Send(self, turn{}) }
 	case *actor.Stopping, *actor.Restarting:

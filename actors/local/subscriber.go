@@ -11,59 +11,43 @@ import (
 	"github.com/troupemq/troupe/protocol/session"
 )
 
-// handedOver is the number of messages that wait for the program's function
-// outside of the actor.
-const handedOver = 64
-
-// Handler is the program's function. It gets one message at a time, in order,
-// on a goroutine of its subscription, and may block. The packet and all it
-// points to are shared with other receivers: to be read only.
-type Handler func(p *packet.Publish)
+// Subscription is what the actor of one subscription of the program works for.
+type Subscription struct {
+	Receiver *message.Receiver
+	Filter   message.Filter
+	Queue    *Queue          // leads to the goroutines of the subscription, and is closed at the end
+	Ready    chan<- struct{} // has room for one value, and gets it when the subscription is in place
+	Log      *zap.Logger
+}
 
 // Subscriber is the actor of one subscription of the program.
 type Subscriber struct {
+	Subscription
 	tables   *routing.Tables
-	receiver *message.Receiver
-	filter   message.Filter
-	bound    int // messages that may wait
-	ready    chan<- struct{}
 	counters *telemetry.Counters
-	log      *zap.Logger
 
-	queue    []*packet.Publish
-	feed     chan *packet.Publish
 	placed   bool // the index has the subscription
 	dropping bool
+	owed     []*message.Barrier // of publishers that are slowed down
+	replays  []*message.Replay  // slices that are not asked for yet
+
+	replaying int                 // retained actors that have more to come
+	newer     map[string]struct{} // Topic Names of which came a newer message meanwhile
 }
 
-// NewSubscriber makes the actor. The same value serves after a failure of it,
-// with what waits. ready, which has room for one value, gets it when the
-// subscription is in place; feed, see [Feed], leads to the goroutine of the
-// subscription and is closed at the end. bound is the number of messages that
-// may wait for handle; beyond it the oldest are dropped and counted.
-func NewSubscriber(tables *routing.Tables, receiver *message.Receiver, filter message.Filter, bound int,
-	feed chan *packet.Publish, ready chan<- struct{}, counters *telemetry.Counters, log *zap.Logger,
-) *Subscriber {
-	return &Subscriber{
-		tables: tables, receiver: receiver, filter: filter, bound: bound,
-		feed: feed, ready: ready, counters: counters, log: log,
+// newerMost bounds the Topic Names that are remembered during a replay.
+const newerMost = 4096
+
+// NewSubscriber makes the actor. The same value serves after a failure of it.
+func NewSubscriber(tables *routing.Tables, s Subscription, counters *telemetry.Counters) *Subscriber {
+	u := &Subscriber{Subscription: s, tables: tables, counters: counters}
+	if s.Filter.Replay {
+		u.replaying = len(tables.RetainedFor(s.Filter.Name))
 	}
+	return u
 }
 
-// Run calls handle for each message until the subscription ends. It is the
-// body of the subscription's goroutine.
-func Run(root *actor.RootContext, subscriber *actor.PID, feed <-chan *packet.Publish, handle Handler) {
-	for p := range feed {
-		handle(p)
-		if len(feed) == 0 {
-			root.Send(subscriber, room{})
-		}
-	}
-}
-
-// Feed makes the channel between the actor and its goroutine.
-func Feed() chan *packet.Publish { return make(chan *packet.Publish, handedOver) }
-
+// room comes when little waits in the queue.
 type room struct{}
 
 // Receive implements actor.Actor.
@@ -75,27 +59,35 @@ func (s *Subscriber) Receive(ctx actor.Context) {
 	case *message.Retained:
 		s.take(m.Runs, m.Terms)
 		if m.Next != nil {
-			ctx.Send(m.Next.Retained, m.Next)
+			s.replays = append(s.replays, m.Next)
+		} else if s.replaying--; s.replaying <= 0 {
+			s.newer = nil
 		}
+		s.replay(ctx)
 	case room:
-		s.hand()
+		s.credit(ctx)
+		s.replay(ctx)
 	case *message.Barrier:
-		ctx.Send(m.Publisher, &message.Credit{Receiver: m.Receiver})
+		s.owed = append(s.owed, m)
+		s.credit(ctx)
 	case *message.Subscribed:
 		s.placed = true
 		select {
-		case s.ready <- struct{}{}:
+		case s.Ready <- struct{}{}:
 		default: // said before
 		}
 	case *message.Resubscribe:
 		s.subscribe(ctx)
 	case *actor.Started:
+		self, root := ctx.Self(), ctx.ActorSystem().Root
+		s.Queue.attend(func() { root.Send(self, room{}) })
 		s.subscribe(ctx)
 	case *actor.Stopping:
-		s.receiver.Online.Store(false)
-		ctx.Send(s.tables.Shards[s.tables.Shard(s.filter.Name)],
-			&message.Subscribe{Receiver: s.receiver, Subscriber: ctx.Self(), Remove: true, Filters: []message.Filter{s.filter}})
-		close(s.feed)
+		s.Receiver.Online.Store(false)
+		ctx.Send(s.tables.Shards[s.tables.Shard(s.Filter.Name)],
+			&message.Subscribe{Receiver: s.Receiver, Subscriber: ctx.Self(), Remove: true, Filters: []message.Filter{s.Filter}})
+		s.Queue.Close()
+		s.credit(ctx)
 	}
 }
 
@@ -104,47 +96,89 @@ func (s *Subscriber) subscribe(ctx actor.Context) {
 	if s.placed {
 		return
 	}
-	s.receiver.Online.Store(true)
-	ctx.Send(s.tables.Shards[s.tables.Shard(s.filter.Name)],
-		&message.Subscribe{Receiver: s.receiver, Subscriber: ctx.Self(), Filters: []message.Filter{s.filter}})
+	s.Receiver.Online.Store(true)
+	ctx.Send(s.tables.Shards[s.tables.Shard(s.Filter.Name)],
+		&message.Subscribe{Receiver: s.Receiver, Subscriber: ctx.Self(), Filters: []message.Filter{s.Filter}})
 }
 
 func (s *Subscriber) take(runs []*packet.Run, terms *session.Terms) {
+	var taken []waiting
 	for _, run := range runs {
+		if s.replaying > 0 && s.superseded(run, terms) {
+			continue
+		}
 		for one := range run.Owned().Each() {
 			p := new(packet.Publish)
 			if err := p.Decode(one.Frames, one.Version); err != nil {
 				continue // a run holds valid frames only
 			}
-			p.QoS, p.Retain = min(p.QoS, terms.QoS), terms.Retained
-			s.queue = append(s.queue, p)
+			p.Retain = terms.Retained || terms.RetainAsPublished && p.Retain
+			p.QoS, p.SubscriptionIDs = min(p.QoS, terms.QoS), terms.IDs
+			taken = append(taken, waiting{p, one.Deadline})
 		}
 	}
-	s.hand()
-	over := len(s.queue) - s.bound
-	if over <= 0 {
-		s.dropping = s.dropping && len(s.queue) > 0
+	behind, dropped := s.Queue.put(taken, terms.Retained)
+	s.Receiver.Full.Store(s.Queue.strained())
+	s.dropping = s.dropping && behind
+	if dropped == 0 {
 		return
 	}
-	s.counters.DroppedQueueFull.Add(int64(over))
+	s.counters.DroppedQueueFull.Add(int64(dropped))
 	if !s.dropping {
 		s.dropping = true
-		s.log.Warn("subscription of the program is behind, oldest messages are dropped",
-			zap.String("filter", s.filter.Name), zap.Int("queued", len(s.queue)))
+		s.Log.Warn("subscription of the program is behind, "+s.Queue.overflow.victims()+" are dropped",
+			zap.String("filter", s.Filter.Name), zap.Int("queued", s.Queue.Len()))
 	}
-	s.queue = append(s.queue[:0:0], s.queue[over:]...)
 }
 
-// hand moves as much as fits to the subscription's goroutine.
-func (s *Subscriber) hand() {
-	for i, p := range s.queue {
-		select {
-		case s.feed <- p:
-			s.queue[i] = nil
-		default:
-			s.queue = s.queue[i:]
-			return
+// superseded notes a live message that replaces the Retained Message of its
+// topic, and says of a Retained Message whether such a one came before.
+func (s *Subscriber) superseded(run *packet.Run, terms *session.Terms) bool {
+	switch {
+	case terms.Retained:
+		_, newer := s.newer[string(run.Topic)]
+		return newer
+	case run.Retain && len(s.newer) < newerMost:
+		if s.newer == nil {
+			s.newer = make(map[string]struct{})
 		}
+		s.newer[string(run.Topic)] = struct{}{}
 	}
-	s.queue = nil
+	return false
+}
+
+// credit answers the publishers that wait, unless they are to.
+func (s *Subscriber) credit(ctx actor.Context) {
+	strained := s.Queue.strained()
+	s.Receiver.Full.Store(strained)
+	if strained {
+		return
+	}
+	for _, b := range s.owed {
+		ctx.Send(b.Publisher, &message.Credit{Receiver: b.Receiver})
+	}
+	s.owed = nil
+}
+
+// replay asks for more retained messages if there is room for them.
+func (s *Subscriber) replay(ctx actor.Context) {
+	if len(s.replays) == 0 || s.Queue.crowded() {
+		return
+	}
+	for _, next := range s.replays {
+		ctx.Send(next.Retained, next)
+	}
+	s.replays = nil
+}
+
+// victims names what gives way, for the log.
+func (o Overflow) victims() string {
+	switch o {
+	case DropNewest:
+		return "newest messages"
+	case Slow:
+		return "messages with QoS 0"
+	default:
+		return "oldest messages"
+	}
 }

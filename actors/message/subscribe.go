@@ -39,6 +39,10 @@ type Receiver struct {
 	Bridge bool
 	Remote atomic.Bool
 
+	// Program says that it is a subscription of the embedding program. It never
+	// changes.
+	Program bool
+
 	Online atomic.Bool // has a Network Connection; shared subscriptions prefer these
 	Full   atomic.Bool // its queue is to take no more QoS 1 and 2: publishers are refused if that is the policy, otherwise slowed down
 }

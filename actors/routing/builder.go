@@ -84,7 +84,7 @@ func (b *builder) build(t *Tables, r *route, literal, wildcard *snapshot, publis
 	if len(b.matches.Sets) == 1 {
 		set := b.matches.Sets[0]
 		for _, sub := range set.All() {
-			if sub.Options.NoLocal && sub.Receiver.ID == publisher { // [MQTT-3.8.3-3]
+			if sub.Options.NoLocal && by(sub.Receiver, publisher) { // [MQTT-3.8.3-3]
 				continue
 			}
 			b.add(r, sub.Receiver, sub.Terms, termsKey{sub.Options.QoS, sub.Options.RetainAsPublished, sub.Terms.Raise, sub.ID})
@@ -105,6 +105,11 @@ func (b *builder) build(t *Tables, r *route, literal, wildcard *snapshot, publis
 	}
 }
 
+// by tells whether a publisher is the receiver itself.
+func by(r *message.Receiver, publisher uint64) bool {
+	return r.ID == publisher || publisher == ByProgram && r.Program
+}
+
 // merge gathers the overlaps of the sets that matched.
 func (b *builder) merge(publisher uint64) {
 	clear(b.merged)
@@ -112,7 +117,7 @@ func (b *builder) merge(publisher uint64) {
 	b.overlaps = b.overlaps[:0]
 	for _, set := range b.matches.Sets {
 		for id, sub := range set.All() {
-			if sub.Options.NoLocal && sub.Receiver.ID == publisher {
+			if sub.Options.NoLocal && by(sub.Receiver, publisher) {
 				continue
 			}
 			at, seen := b.merged[id]

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -53,6 +54,10 @@ type job struct {
 	deliver  *message.Deliver // of that target
 	ticket   *message.Ticket  // held until all have got it; may be nil
 }
+
+// ByProgram is the number of the publisher of the embedding program, whose
+// subscriptions have one each.
+const ByProgram = math.MaxUint64
 
 // NewPublisher makes the publishing side of the actor self. receiver is its
 // own number in the index, or 0 if it never subscribes.
