@@ -128,6 +128,7 @@ func (s *Session) collectPages(in func(ticket any) bool, number func() uint64) [
 			continue
 		}
 		l.head = true
+		l.unwritten -= int64(f.End - f.Offset)
 		if f.live == 0 {
 			continue
 		}

@@ -50,8 +50,9 @@ func live(t *rapid.T, k *keeper, crashes bool) {
 				k.tell()
 			}
 		},
-		"look": func(*rapid.T) { k.look() },
-		"load": func(*rapid.T) { k.load() },
+		"scarce": func(t *rapid.T) { k.memory = rapid.SampledFrom([]int64{0, 1, 40, 200}).Draw(t, "memory") },
+		"look":   func(*rapid.T) { k.look() },
+		"load":   func(*rapid.T) { k.load() },
 		"publish": func(t *rapid.T) {
 			qos := packet.QoS(rapid.IntRange(1, 2).Draw(t, "qos"))
 			for range count(t, 4) {

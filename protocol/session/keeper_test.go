@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"pgregory.net/rapid"
@@ -27,7 +28,8 @@ type keeper struct {
 	cold        int // times that something had to be loaded that is in flight
 	excess      int // messages that waited when the Session woke up
 	excessBytes int64
-	spoiled     bool // messages may be dropped for more than their own expiry
+	memory      int64 // bytes that others leave; 0: no bound
+	spoiled     bool  // messages may be dropped for more than their own expiry
 
 	// The store.
 	shelf  *shelf
@@ -145,6 +147,9 @@ func (k *keeper) begin() {
 // do calls the Session and does what comes out of it.
 func (k *keeper) do(call func(s *session.Session, out *session.Output)) {
 	var out session.Output
+	if k.memory > 0 {
+		out.Left = &session.Left{Messages: math.MaxInt, Bytes: math.MaxInt64, Memory: k.memory}
+	}
 	call(k.s, &out)
 	k.counts.Add(&out.Counts)
 	if out.Close != nil && out.Close.Code != packet.SessionTakenOver || out.Ended || out.Counts.DroppedBroken > 0 {
@@ -195,6 +200,9 @@ func (k *keeper) bounded() {
 	n, size := k.s.Backlog()
 	if n < 0 || size < 0 {
 		k.t.Fatalf("%d messages of %d bytes wait", n, size)
+	}
+	if in := k.s.Resident(); in < 0 {
+		k.t.Fatalf("%d bytes of what waits are in memory", in)
 	}
 	messages, bytes := q.Messages, q.Bytes
 	if q.Overflow == session.Reject || q.Patience > 0 {
@@ -750,8 +758,8 @@ func (k *keeper) compare() {
 
 func (k *keeper) empty() {
 	n, size := k.s.Backlog()
-	if n != 0 || size != 0 || k.s.Inflight() != 0 {
-		k.t.Fatalf("%d messages of %d bytes wait, %d are in flight", n, size, k.s.Inflight())
+	if n != 0 || size != 0 || k.s.Inflight() != 0 || k.s.Resident() != 0 {
+		k.t.Fatalf("%d messages of %d bytes wait, %d are in flight, %d bytes are in memory", n, size, k.s.Inflight(), k.s.Resident())
 	}
 	h := k.shelf
 	if len(h.pages) > 0 || len(h.bodies) > 0 || h.head != nil && (h.head.Messages != 0 || h.head.Bytes != 0 || len(h.head.Inflight)+len(h.head.Received) > 0) {

@@ -15,7 +15,7 @@ import (
 // pages, since it waits for its ticket.
 //
 // Invariants: fresh, and pages, are in the order of Seq, and none lies within another; pages are those that begin before `from`, unless
-// they are still to be loaded; live of a page counts its frames that are needed; messages and bytes are those from `from` on.
+// they are still to be loaded; live of a page counts its frames that are needed; messages and bytes are those from `from` on; unwritten is the sum over fresh.
 type ledger struct {
 	waits   bool // what tells somebody that something is safe has to wait until it is
 	loading bool // Output.Load was asked for
@@ -28,23 +28,24 @@ type ledger struct {
 	part    bool // the last Head did not have all of what the Client published
 	over    bool // the Session is over
 
-	next     uint64 // Seq of the next frame
-	from     uint64 // frames from here on are not in queue
-	sent     uint64 // behind the last frame that got a Packet Identifier
-	ready    uint64 // the same, as of what is committed
-	asked    uint64 // from, when a Load was asked for
-	limit    uint64 // all pages between these were safe then
-	coldAt   uint64
-	coldEnd  uint64
-	fresh    []fresh
-	pages    []page
-	pending  []pending
-	gone     []Gone // finished, and to be removed from the store
-	messages int    // from `from` on
-	bytes    int64  // of their frames
-	since    int64  // Unix ms since when the oldest of them has waited; 0: not known
-	lapse    int64  // Unix ms at which all of the page at `from` has lapsed, or when to look; 0: it does not
-	received int    // Packet Identifiers in the last Head, if that had but a part
+	next      uint64 // Seq of the next frame
+	from      uint64 // frames from here on are not in queue
+	sent      uint64 // behind the last frame that got a Packet Identifier
+	ready     uint64 // the same, as of what is committed
+	asked     uint64 // from, when a Load was asked for
+	limit     uint64 // all pages between these were safe then
+	coldAt    uint64
+	coldEnd   uint64
+	fresh     []fresh
+	pages     []page
+	pending   []pending
+	gone      []Gone // finished, and to be removed from the store
+	messages  int    // from `from` on
+	bytes     int64  // of their frames
+	unwritten int64  // bytes of all that is fresh
+	since     int64  // Unix ms since when the oldest of them has waited; 0: not known
+	lapse     int64  // Unix ms at which all of the page at `from` has lapsed, or when to look; 0: it does not
+	received  int    // Packet Identifiers in the last Head, if that had but a part
 
 	filters map[string]struct{} // Topic Filters whose Subscriptions have changed
 	under   any                 // what Deliver is under
@@ -131,7 +132,9 @@ func (l *ledger) take(r *packet.Run, t *Terms, offset, end, count uint32, at int
 // cut says where the frames end that were taken last, which shows when they are sent.
 func (l *ledger) cut(end uint32) {
 	if l != nil {
-		l.fresh[len(l.fresh)-1].End = end
+		last := &l.fresh[len(l.fresh)-1]
+		l.unwritten -= int64(last.End - end)
+		last.End = end
 	}
 }
 
@@ -141,6 +144,7 @@ func (l *ledger) note(r *packet.Run, t *Terms, offset, end, count uint32, at int
 	seq = l.next
 	l.next += uint64(count)
 	l.head = true
+	l.unwritten += int64(end - offset)
 	l.fresh = append(l.fresh, fresh{Stored: Stored{Run: r, Terms: t, At: at, Seq: seq, Offset: offset, End: end, Count: count}, live: count, under: l.under})
 	return seq
 }

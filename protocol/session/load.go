@@ -42,7 +42,7 @@ func (s *Session) load(out *Output) {
 // refill keeps queue filled while the Client takes from it.
 func (s *Session) refill(out *Output) {
 	l := s.ledger
-	for l != nil && (l.cold || l.spilled() && (s.queue == nil || s.queue.messages < s.limits.loadLow())) {
+	for l != nil && (l.cold || l.spilled() && s.low(out)) {
 		i := l.freshAt(l.from)
 		if l.cold || i == len(l.fresh) || l.fresh[i].Seq > l.from {
 			s.load(out)
@@ -54,6 +54,14 @@ func (s *Session) refill(out *Output) {
 		l.pass(f.end(), int(e.left), int64(e.end-e.offset))
 		s.balance(out)
 	}
+}
+
+// low tells whether so little is in queue that more is to be loaded: where memory is scarce nothing, and the Client takes something.
+func (s *Session) low(out *Output) bool {
+	if s.scarce(out) {
+		return s.queue.front() == nil && s.room() > 0
+	}
+	return s.queue == nil || s.queue.messages < s.limits.loadLow()
 }
 
 // requeue puts into queue what waited in the ledger.

@@ -32,6 +32,9 @@ type Output struct {
 type Left struct {
 	Messages int
 	Bytes    int64
+	// Memory is how many bytes of what waits may be in memory, with QoS 0 too; 0: no bound. A durable Session leaves the rest to the store, and takes it
+	// from there when its Client takes something. One that is not has Bytes for it.
+	Memory int64
 }
 
 // Room is memory for the first Run of an Output and the list that holds it: a host that makes it in

@@ -187,7 +187,8 @@ func (s *Session) enqueue(r *packet.Run, t *Terms, offset, left int, now int64, 
 	if e.left == 0 {
 		return
 	}
-	if s.stashes() {
+	s.relinquish(now, out)
+	if s.stashes(out) {
 		s.stash(e)
 		s.age(now)
 		return
@@ -222,17 +223,20 @@ func (s *Session) bounds(now int64, out *Output) (messages int, bytes int64) {
 // enqueueQoS0 lets r wait until the connection takes more.
 func (s *Session) enqueueQoS0(r *packet.Run, t *Terms, now int64, out *Output) {
 	l := &s.limits.Queue
-	size := int64(len(r.Frames))
+	size, most := int64(len(r.Frames)), l.QoS0Bytes
 	if s.qos0 == nil {
 		s.qos0 = &queue{}
 	}
-	if l.Overflow == DropOldest && size <= l.QoS0Bytes {
-		for s.qos0.bytes+size > l.QoS0Bytes {
+	if left := out.Left; left != nil && left.Memory > 0 {
+		most = max(0, min(most, left.Memory-s.Resident()+s.qos0.bytes))
+	}
+	if l.Overflow == DropOldest && size <= most {
+		for s.qos0.bytes+size > most {
 			out.drop(Congested, s.qos0.front())
 			s.qos0.pop()
 		}
 	}
-	if s.qos0.bytes+size > l.QoS0Bytes {
+	if s.qos0.bytes+size > most {
 		out.dropped(Congested, r, t, 0, r.Count)
 		return
 	}

@@ -17,8 +17,47 @@ func (s *Session) stash(e queued) {
 }
 
 // stashes tells whether what comes is to wait in the ledger and not in queue.
-func (s *Session) stashes() bool {
-	return s.ledger != nil && (s.ledger.spilled() || s.state != attached || s.queue != nil && s.queue.bytes >= s.limits.keepBytes())
+func (s *Session) stashes(out *Output) bool {
+	return s.ledger != nil && (s.ledger.spilled() || s.state != attached || s.queue != nil && s.queue.bytes >= s.keeps(out))
+}
+
+// keeps is how many bytes may wait in queue: fewer when the instance has little memory left.
+func (s *Session) keeps(out *Output) int64 {
+	if s.scarce(out) {
+		return out.Left.Memory
+	}
+	return s.limits.keepBytes()
+}
+
+// scarce tells whether the instance has little memory left.
+func (s *Session) scarce(out *Output) bool {
+	return out.Left != nil && out.Left.Memory > 0 && out.Left.Memory < s.limits.keepBytes()
+}
+
+// relinquishAfter is how long, in milliseconds, a Client has to have taken nothing for relinquish: what is loaded for one that takes something
+// would have to be loaded again at once.
+const relinquishAfter = 1000
+
+// relinquish lets go of what waits in queue if the instance has little memory left, and the Client takes nothing.
+func (s *Session) relinquish(now int64, out *Output) {
+	if q := s.queue; s.ledger != nil && s.state == attached && q != nil && q.n > 0 && s.scarce(out) && q.bytes > s.keeps(out) && now >= q.taken+relinquishAfter {
+		s.spill()
+		s.queue = &queue{taken: q.taken}
+	}
+}
+
+// Resident is how many bytes of what waits are in memory, about.
+func (s *Session) Resident() (bytes int64) {
+	if q := s.queue; q != nil {
+		bytes += q.bytes
+	}
+	if q := s.qos0; q != nil {
+		bytes += q.bytes
+	}
+	if l := s.ledger; l.spilled() {
+		bytes += l.unwritten
+	}
+	return bytes
 }
 
 // spill lets go of what waits in queue: it is fresh, or on pages.
