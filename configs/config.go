@@ -160,6 +160,8 @@ type Total struct {
 	MaxMessages int `koanf:"max_messages"`
 	// MaxBytes that wait for all Clients together, counted as encoded packets; `session.queue.overflow` says what gives way. 0: any number.
 	MaxBytes Size `koanf:"max_bytes"`
+	// Memory is how much of what waits for all Clients together stays in memory, counted as encoded packets, though one that waits for many is there once. What is beyond it is on disk alone until its Client takes something. Messages with QoS 0, and those of Sessions that end with their connection, are not on disk: of those that is the bound. 0: any number, which is up to 256KiB for each Client that is connected and slow, and 4MiB with QoS 0.
+	Memory Size `koanf:"memory"`
 }
 
 // Retained bounds the Retained Messages of the instance.

@@ -138,6 +138,20 @@ func (s *Session) gauge(messages int, bytes int64) {
 	}
 }
 
+// reside brings this Session's share of what waits in memory up to date.
+func (s *Session) reside(bytes int64) {
+	if s.waiting == nil {
+		if bytes == 0 {
+			return
+		}
+		s.waiting = new(waiting)
+	}
+	if bytes != s.waiting.resident {
+		s.env.Counters.BytesResident.Add(bytes - s.waiting.resident)
+		s.waiting.resident = bytes
+	}
+}
+
 // share tells the core what the other Sessions of the instance leave for this
 // one to let wait. What others take in the same moment is not seen, so the bound
 // may be passed by a little.
@@ -157,6 +171,12 @@ func (s *Session) share(out *core.Output) {
 	if total.Bytes > 0 {
 		left.Bytes = max(0, total.Bytes-(s.env.Counters.BytesQueued.Load()-own.bytes))
 	}
+	if total.Memory > 0 {
+		left.Memory = max(1, total.Memory-(s.env.Counters.BytesResident.Load()-own.resident))
+		if !s.core.Durable() {
+			left.Bytes = min(left.Bytes, left.Memory)
+		}
+	}
 	s.env.left, out.Left = left, &s.env.left
 	if tables := s.env.Tables; tables.Refusing {
 		tables.Crowded.Store(left.Messages <= int(own.messages) || left.Bytes <= own.bytes)
@@ -165,6 +185,7 @@ func (s *Session) share(out *core.Output) {
 
 func (s *Session) count(c *core.Counts) {
 	s.gauge(s.core.Backlog())
+	s.reside(s.core.Resident())
 	if *c == (core.Counts{}) {
 		return
 	}

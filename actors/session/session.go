@@ -50,6 +50,7 @@ type changes struct {
 type waiting struct {
 	messages    int64
 	bytes       int64
+	resident    int64              // bytes that are in memory
 	overflowing bool               // the queue drops, and that was logged
 	publishers  []*message.Barrier // of publishers that wait until the Session is not strained any more
 }
@@ -246,6 +247,7 @@ func (s *Session) Receive(ctx actor.Context) {
 			s.forget()
 			s.exist(-1)
 			s.gauge(0, 0)
+			s.reside(0)
 		}
 	}
 }
@@ -351,7 +353,7 @@ func (s *Session) tick() {
 		s.env.Counters.ClientsExpired.Add(1)
 	}
 	s.apply()
-	if w := s.waiting; w != nil && w.messages == 0 && w.bytes == 0 && !w.overflowing && w.publishers == nil {
+	if w := s.waiting; w != nil && w.messages == 0 && w.bytes == 0 && w.resident == 0 && !w.overflowing && w.publishers == nil {
 		s.waiting = nil
 	}
 	s.rest()

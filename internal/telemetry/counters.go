@@ -28,6 +28,7 @@ type Counters struct {
 	PublishBytesOut     atomic.Int64
 	MessagesQueued      atomic.Int64 // waiting in sessions now
 	BytesQueued         atomic.Int64
+	BytesResident       atomic.Int64 // of them, in memory
 	Subscriptions       atomic.Int64 // in the index now
 	SharedSubscriptions atomic.Int64 // of them, shared ones
 	RetainedMessages    atomic.Int64
