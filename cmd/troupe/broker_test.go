@@ -31,11 +31,18 @@ type process struct {
 // text. It is killed when the test ends, if it still runs then.
 func serveProcess(t testing.TB, file string, args ...string) *process {
 	t.Helper()
+	return launch(t, file, "mqtt", append([]string{"--listen", "127.0.0.1:0"}, args...)...)
+}
+
+// launch starts the binary with the listeners of the file; the address is that of
+// the first one with the scheme.
+func launch(t testing.TB, file, scheme string, args ...string) *process {
+	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "c.yaml")
 	require.NoError(t, os.WriteFile(path, []byte(file), 0o600))
 	p := &process{
-		command: exec.Command(binary, append([]string{"serve", "-c", path, "--listen", "127.0.0.1:0"}, args...)...),
+		command: exec.Command(binary, append([]string{"serve", "-c", path}, args...)...),
 		log:     new(text),
 		done:    make(chan struct{}),
 	}
@@ -54,7 +61,7 @@ func serveProcess(t testing.TB, file string, args ...string) *process {
 	})
 
 	lines := bufio.NewScanner(stdout)
-	listening := "troupe: listening on mqtt://"
+	listening := "troupe: listening on " + scheme + "://"
 	for p.address == "" && lines.Scan() {
 		p.address, _ = strings.CutPrefix(lines.Text(), listening)
 	}

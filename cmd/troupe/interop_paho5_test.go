@@ -35,6 +35,12 @@ func paho5(t testing.TB, address string, c paho.Connect, resumed ...*five) *five
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
 	require.NoError(t, err)
+	return paho5Over(t, conn, c, resumed...)
+}
+
+// paho5Over connects over a connection that is there.
+func paho5Over(t testing.TB, conn net.Conn, c paho.Connect, resumed ...*five) *five {
+	t.Helper()
 	f := &five{t: t, conn: conn, received: make(chan *paho.Publish, 10_000), goodbye: make(chan *paho.Disconnect, 1)}
 	if f.state = state.NewInMemory(); len(resumed) > 0 {
 		f.state = resumed[0].state
@@ -47,8 +53,9 @@ func paho5(t testing.TB, address string, c paho.Connect, resumed ...*five) *five
 		}},
 		OnServerDisconnect: func(d *paho.Disconnect) { f.goodbye <- d },
 	})
-	f.connack, err = f.Connect(f.context(), &c)
+	connack, err := f.Connect(f.context(), &c)
 	require.NoError(t, err)
+	f.connack = connack
 	t.Cleanup(func() { _ = conn.Close() })
 	return f
 }
