@@ -132,6 +132,7 @@ session:
   total:
     max_messages: 0 # default
     max_bytes: 0B # default
+    memory: 0B # default
 retained:
   max_messages: 0 # default
   max_bytes: 0B # default
