@@ -61,7 +61,7 @@ shutdown was complete, or another command than serve by its first.`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newServe(stderr), newCheck(), newConfig(), newBackup(stderr), newRestore(), newStorage(), newRepair(), newCtl(), newBench(stderr), newVersion())
+	root.AddCommand(newServe(stderr), newCheck(), newConfig(), newBackup(stderr), newRestore(), newStorage(), newRepair(), newCtl(), newPasswd(stderr), newBench(stderr), newVersion())
 	return root
 }
 

@@ -22,7 +22,7 @@ const passwordMost = 65535
 // made if it is not there; all else in it stays as it is. It waits for another
 // who edits it until ctx is done.
 func Set(ctx context.Context, file, name string, password []byte) (added bool, err error) {
-	if err := checkName(name); err != nil {
+	if err := CheckName(name); err != nil {
 		return false, err
 	}
 	switch {

@@ -114,7 +114,7 @@ func (l *line) judge() (*hash, error) {
 	if !l.colon {
 		return nil, errors.New("has no colon; a line is NAME:HASH, as troupe passwd set writes it")
 	}
-	if err := checkName(l.name); err != nil {
+	if err := CheckName(l.name); err != nil {
 		return nil, err
 	}
 	h, err := parseHash(strings.TrimRight(l.hash, " \t"))
@@ -124,8 +124,8 @@ func (l *line) judge() (*hash, error) {
 	return h, nil
 }
 
-// checkName tells why a user cannot have a name.
-func checkName(name string) error {
+// CheckName tells why a user cannot have a name; nil: he can.
+func CheckName(name string) error {
 	allowed := "; allowed: up to 65535 bytes of text without a colon, which do not begin with # and neither begin nor end with a space"
 	switch {
 	case name == "":
