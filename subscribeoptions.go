@@ -21,6 +21,7 @@ type wish struct {
 	retained    bool
 	options     packet.SubscriptionOptions
 	id          uint32
+	responses   string // filter of the topics where answers may go
 	refused     error
 }
 

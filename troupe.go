@@ -63,11 +63,13 @@ type Broker struct {
 	rules     *acl.Authorizer         // the same
 	store     persistence.Store       // handed in, or nil
 	handed    []handedListener
+	hooks     []Hooks
 
 	instances Instances // of the process; nil: this one alone
 	admin     admin
 	actors    func() *actor.ActorSystem
 	refused   []error // what options were given and cannot be
+	requests  *requests
 
 	reloading sync.Mutex // one Reload at a time
 
@@ -95,7 +97,7 @@ const (
 // New makes a Broker from options; without any it is the embedded default. It
 // opens nothing. The error names each configured value that is not allowed.
 func New(options ...Option) (*Broker, error) {
-	b := &Broker{config: configs.Defaults(), log: zap.NewNop(), done: make(chan struct{}), since: time.Now()}
+	b := &Broker{config: configs.Defaults(), log: zap.NewNop(), done: make(chan struct{}), since: time.Now(), requests: newRequests()}
 	b.actors = sync.OnceValue(func() *actor.ActorSystem { return system.NewActors(b.log) })
 	for _, option := range options {
 		if option != nil {

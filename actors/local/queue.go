@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -39,7 +40,8 @@ type Queue struct {
 	tight   bool // half of the bound was reached, and a quarter not since
 	closed  bool
 	dropped int64
-	ended   chan struct{} // closed with it
+	ctx     context.Context // done with it
+	end     func()
 }
 
 type waiting struct {
@@ -50,7 +52,8 @@ type waiting struct {
 // NewQueue makes a queue in which limit messages wait. now is the time in Unix
 // ms; expired counts messages that waited for longer than they may.
 func NewQueue(limit int, overflow Overflow, now func() int64, expired *atomic.Int64) *Queue {
-	q := &Queue{limit: limit, overflow: overflow, now: now, expired: expired, ended: make(chan struct{})}
+	q := &Queue{limit: limit, overflow: overflow, now: now, expired: expired}
+	q.ctx, q.end = context.WithCancel(context.Background())
 	q.some.L = &q.mu
 	return q
 }
@@ -181,16 +184,16 @@ func (q *Queue) crowded() bool {
 func (q *Queue) Close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
-		return
-	}
 	q.closed, q.waiting, q.first, q.asked = true, nil, 0, false
-	close(q.ended)
+	q.end()
 	q.some.Broadcast()
 }
 
 // Ended is closed by Close.
-func (q *Queue) Ended() <-chan struct{} { return q.ended }
+func (q *Queue) Ended() <-chan struct{} { return q.ctx.Done() }
+
+// Context is done with Close, for what the program does with a message.
+func (q *Queue) Context() context.Context { return q.ctx }
 
 // Dropped is how many messages gave way.
 func (q *Queue) Dropped() int64 {

@@ -1,0 +1,111 @@
+package troupe
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/protocol/topic"
+)
+
+// respondMost is how long an answer waits for receivers that are far behind.
+const respondMost = 10 * time.Second
+
+// Respond answers requests: it calls handle for each message that matches filter,
+// as [Broker.Subscribe] does, and publishes what handle returns to the Response
+// Topic of the message, with its Correlation Data and at least its QoS. Topic,
+// CorrelationData and Retain of what handle returns are of no meaning. A message
+// without a Response Topic is handled too, and what is returned goes nowhere.
+// Retained messages are no requests and are left out.
+//
+// ctx is for Respond alone. That of handle is done when the subscription ends, or
+// when the request expires and so nobody waits for an answer. An error of handle
+// is told to the requester: its text is the User Property "troupe-error" of an
+// empty answer, and what [Broker.Request] returns as [*ResponderError]. A panic is
+// logged, and the requester is told that the responder failed, and no more. A
+// request that is a QoS 1 duplicate is handled again.
+//
+// One request is handled at a time, in order; [WithConcurrency] handles more. With
+// a filter "$share/name/filter" several programs share the work. Options are
+// those of Subscribe and [WithResponseTopics].
+func (b *Broker) Respond(ctx context.Context, filter string, qos QoS, handle func(ctx context.Context, request *Message) (Message, error), options ...SubscribeOption) (*Subscription, error) {
+	if handle == nil {
+		return nil, refusedFilter(filter, errors.New("the function is nil"))
+	}
+	options = append([]SubscribeOption{WithoutRetained()}, options...)
+	return b.subscribe(ctx, filter, qos, options, func(s *Subscription, w *wish) consumer {
+		r := &responder{broker: b, filter: filter, ends: s.queue.Context(), topics: w.responses, handle: handle}
+		return consumer{goroutines: w.concurrency, hand: r.respond}
+	})
+}
+
+// WithResponseTopics has [Broker.Respond] publish answers to topics that match
+// filter alone; requests that name another one are not handled. Clients choose
+// where they are answered, and the program may publish everywhere: where Clients
+// are not trusted to publish to every topic, say which may be asked for. Answers to
+// $SYS/ are never published.
+func WithResponseTopics(filter string) SubscribeOption {
+	return func(w *wish) {
+		if err := topic.ValidateFilter(filter); err != nil {
+			w.refuse("WithResponseTopics: %q: %w", filter, err)
+		}
+		w.responses = filter
+	}
+}
+
+// responder is who answers requests.
+type responder struct {
+	broker *Broker
+	filter string
+	ends   context.Context
+	topics string // where answers may go; empty: anywhere
+	handle func(context.Context, *Message) (Message, error)
+}
+
+// respond handles one request.
+func (r *responder) respond(request *Message) {
+	to, id, qos := request.ResponseTopic, request.CorrelationData, request.QoS
+	if to != "" && !r.may(to) {
+		r.broker.log.Warn("a request asks for an answer to a topic that is not for answers", zap.String("filter", r.filter), zap.String("topic", to))
+		return
+	}
+	ctx := r.ends
+	if request.Expiry > 0 {
+		bounded, cancel := context.WithTimeout(ctx, request.Expiry)
+		defer cancel()
+		ctx = bounded
+	}
+	answer, err := r.answer(ctx, request)
+	if to == "" {
+		return
+	}
+	if err != nil {
+		answer = Message{UserProperties: []UserProperty{{responderError, err.Error()}}}
+	}
+	answer.Topic, answer.CorrelationData, answer.QoS, answer.Retain = to, id, max(answer.QoS, qos), false
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ends), respondMost)
+	defer cancel()
+	if err := r.broker.Publish(ctx, answer); err != nil && !errors.Is(err, ErrNotRunning) {
+		r.broker.log.Warn("an answer could not be published", zap.String("filter", r.filter), zap.Error(err))
+	}
+}
+
+func (r *responder) may(to string) bool {
+	return !strings.HasPrefix(to, "$SYS/") && (r.topics == "" || topic.Match(r.topics, to))
+}
+
+// answer calls the program's function.
+func (r *responder) answer(ctx context.Context, request *Message) (answer Message, err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			r.broker.log.Error("a function of the program failed",
+				zap.String("filter", r.filter), zap.Any("reason", reason), zap.ByteString("stack", debug.Stack()))
+			err = errors.New("the responder failed")
+		}
+	}()
+	return r.handle(ctx, request)
+}
