@@ -10,6 +10,8 @@ import (
 
 const (
 	pumpRead  = 16 << 10 // bytes that are read ahead
+	pumpIdle  = 1 << 10  // and as long as little comes
+	pumpCalm  = 4        // reads in a row that would have fitted there, after which it is little again
 	pumpWrite = 64 << 10 // bytes that are taken and not yet written
 	// linger is how long a closed connection may take to accept what was written before.
 	linger = 5 * time.Second
@@ -186,7 +188,7 @@ func (p *pump) farewell() {
 
 // read is the reader's goroutine: it fills the buffer and waits until it was taken.
 func (p *pump) read() {
-	buffer := make([]byte, pumpRead)
+	buffer, calm := make([]byte, pumpIdle), 0
 	for {
 		n, err := p.conn.Read(buffer)
 		p.mu.Lock()
@@ -196,10 +198,20 @@ func (p *pump) read() {
 		for len(p.in) > 0 && !p.closed {
 			p.consumed.Wait()
 		}
+		p.in = nil // or it would keep a buffer that is given up below
 		stop := p.closed || err != nil
 		p.mu.Unlock()
 		if stop {
 			return
+		}
+		if calm++; n > pumpIdle {
+			calm = 0
+		}
+		switch {
+		case n == len(buffer) && n < pumpRead:
+			buffer, calm = make([]byte, pumpRead), 0
+		case calm == pumpCalm && len(buffer) > pumpIdle:
+			buffer = make([]byte, pumpIdle)
 		}
 	}
 }
