@@ -41,7 +41,8 @@ type Instance struct {
 // are several.
 //
 // An error is [Problems] with all that is wrong with any of them, and with what
-// two of them both want: see [Conflicts].
+// two of them both want: see [Conflicts]. What comes with it is not to be used for
+// more than to say what was read.
 func LoadAll(files []string, in Inputs) ([]Instance, error) {
 	drafts, problems := draftsOf(files)
 	with := alone
@@ -65,10 +66,7 @@ func instancesOf(drafts []*draft, problems Problems, on []*layer, with company) 
 		all, problems = append(all, i), append(problems, wrong...)
 	}
 	problems = append(problems, Conflicts(all)...)
-	if err := distinct(problems).err(); err != nil {
-		return nil, err
-	}
-	return all, nil
+	return all, distinct(problems).err()
 }
 
 // company is what others an instance was read with.

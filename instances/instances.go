@@ -206,8 +206,8 @@ func (s *Supervisor) Reload(ctx context.Context, name string) (restart []string,
 	if err != nil {
 		return nil, err
 	}
-	if i.definition.File == "" {
-		return nil, fmt.Errorf("instance %s: it was not read from a file; see Configure", name)
+	if i.definition.Sources == nil {
+		return nil, fmt.Errorf("instance %s: its configuration was made by the program, and cannot be read again", name)
 	}
 	again, err := i.definition.Again(s.o.Inputs)
 	if err != nil {

@@ -291,7 +291,7 @@ func TestConfigure(t *testing.T) {
 	s := supervise(t, Options{})
 	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto)))
 	_, err := s.Reload(within(t), "a")
-	require.ErrorContains(t, err, "it was not read from a file")
+	require.ErrorContains(t, err, "its configuration was made by the program")
 	c := named("other", configs.OnFailureAuto).Config
 	c.Limits.TopicLevels = 5
 	restart, err := s.Configure(within(t), "a", c)

@@ -28,22 +28,22 @@ func newConfigPrint() *cobra.Command {
 		Long: `Print shows the configuration that serve would run with, given this file,
 environment and flags. As YAML it is a valid configuration file with the source
 of every value as a comment; as JSON an object with config and sources.
-Passwords are shown as ***.`,
+Several instances are a list in either. Passwords are shown as ***.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			write := configs.WriteYAML
+			write := configs.WriteAllYAML
 			switch format {
 			case "yaml":
 			case "json":
-				write = configs.WriteJSON
+				write = configs.WriteAllJSON
 			default:
 				return usageError{fmt.Errorf("--format: %q is not allowed; allowed: yaml, json", format)}
 			}
-			config, sources, err := from.load(c)
+			all, err := from.load(c)
 			if err != nil {
 				return err
 			}
-			return write(c.OutOrStdout(), config, sources)
+			return write(c.OutOrStdout(), all)
 		},
 	}
 	from.addFlags(c)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -87,18 +88,33 @@ func noArguments(c *cobra.Command, args []string) error {
 	return usageError{fmt.Errorf("%s takes no arguments, only flags: %q", c.CommandPath(), args[0])}
 }
 
-// configuration is a command's way to the configuration: its flags, the
-// environment, the file that -c names.
-type configuration struct{ file string }
+// configuration is a command's way to the configurations of instances: its flags,
+// the environment, the files that -c names.
+type configuration struct{ files []string }
 
 func (f *configuration) addFlags(c *cobra.Command) {
-	c.Flags().StringVarP(&f.file, "config", "c", "", "configuration `file`: .yaml, .yml, .toml or .json")
+	c.Flags().StringArrayVarP(&f.files, "config", "c", nil, "configuration `file`: .yaml, .yml, .toml or .json (may be repeated: an instance each)")
 	configs.AddFlags(c.Flags())
 }
 
-func (f *configuration) load(c *cobra.Command) (configs.Config, configs.Sources, error) {
-	if f.file == "" && c.Flags().Changed("config") {
-		return configs.Config{}, nil, usageError{errors.New("--config names no file")}
+// load reads all of them. Of several, the error has a line for each thing that is
+// wrong.
+func (f *configuration) load(c *cobra.Command) ([]configs.Instance, error) {
+	if slices.Contains(f.files, "") {
+		return nil, usageError{errors.New("--config names no file")}
 	}
-	return configs.Load(configs.Inputs{File: f.file, Environ: os.Environ(), Flags: c.Flags()})
+	all, err := configs.LoadAll(f.files, inputs(c))
+	if problems := (configs.Problems)(nil); errors.As(err, &problems) && several(f.files, all) {
+		return nil, everyProblem{problems}
+	}
+	return all, err
+}
+
+// several tells whether more than one instance is configured, or may be.
+func several(files []string, all []configs.Instance) bool {
+	return len(files) > 1 || len(all) > 0 && all[0].Entry != ""
+}
+
+func inputs(c *cobra.Command) configs.Inputs {
+	return configs.Inputs{Environ: os.Environ(), Flags: c.Flags()}
 }

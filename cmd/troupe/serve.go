@@ -12,9 +12,11 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/troupemq/troupe"
 	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/instances"
 )
 
 // errInterrupted is a shutdown that a second signal cut short.
@@ -24,34 +26,148 @@ func newServe(stderr *os.File) *cobra.Command {
 	var from configuration
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Run the broker",
+		Short: "Run the broker, or several",
 		Long: `Run the broker until SIGINT or SIGTERM. It then accepts no more connections,
 delivers what waits for connected clients for at most shutdown.grace_period,
 tells them that it is shutting down, and ends with exit code 0. A second signal
 ends it at once, with exit code 3. SIGHUP reads the configuration again: bridges
-change as it says, and the log names what else would need a restart.`,
+change as it says, and the log names what else would need a restart.
+
+With several files, or a list of instances in one, it runs a broker for each.
+One that fails takes no other with it, unless its supervision.on_failure says so;
+the process ends with the last of them, for the reason of the first.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			config, sources, err := from.load(c)
+			all, err := from.load(c)
 			if err != nil {
 				return err
 			}
-			logger, err := newLogger(config.Log, stderr, isTerminal(stderr))
+			lines := zapcore.Lock(stderr) // of all loggers, so that no two mix
+			newLog := func(c configs.Config) (*zap.Logger, error) { return newLogger(c.Log, lines, isTerminal(stderr)) }
+			log, err := newLog(all[0].Config)
 			if err != nil {
 				return err
 			}
-			for _, warning := range configs.Warnings(config, sources) {
-				logger.Warn("the configuration has a danger", zap.String("key", warning.Key), zap.Stringer("source", warning.Source), zap.String("warning", warning.Text))
-			}
-			again := func() (configs.Config, error) {
-				config, _, err := from.load(c)
-				return config, err
-			}
-			return serve(c.Context(), config, again, logger, c.OutOrStdout())
+			s := &server{all: all, log: log, out: c.OutOrStdout(), options: instances.Options{
+				Log: log, Logger: newLog, Inputs: inputs(c), UntilLast: true,
+			}}
+			s.load = func() ([]configs.Instance, error) { return from.load(c) }
+			s.warn()
+			return s.run(c.Context())
 		},
 	}
 	from.addFlags(c)
 	return c
+}
+
+// server runs the instances of a process until a signal ends them.
+type server struct {
+	all     []configs.Instance
+	load    func() ([]configs.Instance, error) // reads them once more
+	options instances.Options
+	log     *zap.Logger
+	out     io.Writer
+
+	running *instances.Supervisor
+}
+
+// field says which instance a line is of, if there are several.
+func (s *server) field(name string) zap.Field {
+	if len(s.all) < 2 {
+		return zap.Skip()
+	}
+	return zap.String("instance", name)
+}
+
+func (s *server) warn() {
+	for _, i := range s.all {
+		for _, warning := range configs.Warnings(i.Config, i.Sources) {
+			s.log.Warn("the configuration has a danger", zap.String("key", warning.Key), zap.Stringer("source", warning.Source), zap.String("warning", warning.Text), s.field(i.Config.Name))
+		}
+	}
+}
+
+func (s *server) run(ctx context.Context) (err error) {
+	defer fitCollector(s.log)()
+	defer keepTidy()()
+	// Before the start, so that no signal finds the default behaviour.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	hangups := make(chan os.Signal, 1) // one that comes while another is obeyed asks for one more
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+
+	if s.running, err = instances.New(s.options); err != nil {
+		return err
+	}
+	launched := make(chan error, 1)
+	go func() { launched <- s.running.Launch(ctx, s.all...) }()
+	for {
+		select {
+		case err := <-launched:
+			if launched = nil; err != nil {
+				return errors.Join(err, s.running.Shutdown(ctx))
+			}
+			s.announce()
+		case <-s.running.Done():
+			return s.running.Err()
+		case <-hangups:
+			s.reload(ctx)
+		case sent := <-signals:
+			s.log.Info("shutting down", zap.Stringer("signal", sent), zap.Stringer("grace_period", s.grace()))
+			return s.shutdown(ctx, signals)
+		}
+	}
+}
+
+// grace is how long the shutdown of all may wait for Clients.
+func (s *server) grace() (longest configs.Duration) {
+	for _, i := range s.all {
+		longest = max(longest, i.Config.Shutdown.GracePeriod)
+	}
+	return longest
+}
+
+// shutdown ends all in order, or at once with another signal.
+func (s *server) shutdown(ctx context.Context, signals <-chan os.Signal) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-signals:
+			cancel(errInterrupted)
+		case <-s.running.Done():
+		}
+	}()
+	if err := s.running.Shutdown(ctx); err != nil {
+		return context.Cause(ctx)
+	}
+	s.log.Info("shut down")
+	return nil
+}
+
+// announce prints where those that run listen, and where they keep data.
+func (s *server) announce() {
+	list, _ := s.running.List(context.Background())
+	is := make(map[string]troupe.Instance, len(list))
+	for _, i := range list {
+		is[i.Name] = i
+	}
+	for _, i := range s.all {
+		now, name := is[i.Config.Name], owned(i.Config.Name, len(s.all))
+		if now.State != troupe.InstanceRunning {
+			continue
+		}
+		for _, l := range now.Listeners {
+			scheme := "mqtt"
+			if l.Transport == string(configs.TransportTLS) {
+				scheme = "mqtts"
+			}
+			fmt.Fprintf(s.out, "troupe: %slistening on %s://%s\n", name, scheme, l.Address)
+		}
+		fmt.Fprintf(s.out, "troupe: %s%s\n", name, whatIsKept(i.Config))
+	}
 }
 
 // whatIsKept says where the instance keeps data, and what an acknowledgement is worth.
@@ -70,77 +186,55 @@ func whatIsKept(c configs.Config) string {
 	return fmt.Sprintf("data directory %s; durability %s: %s", c.DataDir, c.Durability, worth)
 }
 
-// serve runs one instance until a signal ends it. It prints to out where it
-// listens and where it keeps data. again loads the configuration once more.
-func serve(ctx context.Context, config configs.Config, again func() (configs.Config, error), log *zap.Logger, out io.Writer) error {
-	defer fitCollector(log)()
-	defer keepTidy()()
-	// Before the start, so that no signal finds the default behaviour.
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
-	hangups := make(chan os.Signal, 1) // one that comes while another is obeyed asks for one more
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
-
-	broker, err := troupe.New(troupe.WithConfig(config), troupe.WithLogger(log))
-	if err != nil {
-		return err
-	}
-	if err := broker.Start(ctx); err != nil {
-		return err
-	}
-	for _, l := range config.Listeners {
-		fmt.Fprintf(out, "troupe: listening on %s://%s\n", l.Transport.Scheme(), broker.Addr(l.Name))
-	}
-	fmt.Fprintln(out, "troupe: "+whatIsKept(config))
-
-	for ended := false; !ended; {
-		select {
-		case <-broker.Done():
-			return broker.Err()
-		case <-hangups:
-			reload(ctx, broker, again, log)
-		case s := <-signals:
-			log.Info("shutting down", zap.Stringer("signal", s), zap.Stringer("grace_period", config.Shutdown.GracePeriod))
-			ended = true
-		}
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-signals:
-			cancel(errInterrupted)
-		case <-broker.Done():
-		}
-	}()
-	if err := broker.Shutdown(ctx); err != nil {
-		return context.Cause(ctx)
-	}
-	log.Info("shut down")
-	return nil
-}
-
-// reloadMost bounds how long a reload holds up a signal to end.
+// reloadMost bounds how long a reload of an instance holds up a signal to end.
 const reloadMost = 10 * time.Second
 
-// reload reads the configuration again. What is wrong with it changes nothing.
-func reload(ctx context.Context, broker *troupe.Broker, again func() (configs.Config, error), log *zap.Logger) {
-	config, err := again()
-	if err != nil {
-		log.Error("the configuration was not reloaded, all stays as it is", zap.Error(err))
+// reload reads the configurations again, each for itself: what is wrong with one
+// changes nothing there. What is new among several is launched.
+func (s *server) reload(ctx context.Context) {
+	list, _ := s.running.List(ctx)
+	for _, i := range list {
+		s.reloadOne(ctx, i.Name)
+	}
+	if !several(nil, s.all) {
 		return
 	}
+	all, err := s.load()
+	if err != nil {
+		s.log.Error("what is new in the configuration was not looked for, since something in it is wrong", zap.Error(err))
+		return
+	}
+	known := make(map[string]bool, len(list))
+	for _, i := range list {
+		known[i.Name] = true
+	}
+	for _, i := range all {
+		if known[i.Config.Name] {
+			continue
+		}
+		if err := s.running.Launch(ctx, i); err != nil {
+			s.log.Error("the new instance was not started", zap.String("instance", i.Config.Name), zap.Error(err))
+			continue
+		}
+		s.log.Info("a new instance was started", zap.String("instance", i.Config.Name))
+		s.all = append(s.all, i)
+	}
+}
+
+func (s *server) reloadOne(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(ctx, reloadMost)
 	defer cancel()
-	restart, err := broker.Reload(ctx, config)
+	restart, err := s.running.Reload(ctx, name)
+	if problems := (configs.Problems)(nil); errors.As(err, &problems) {
+		s.log.Error("the configuration was not reloaded, all stays as it is", s.field(name), zap.Error(err))
+		return
+	}
 	if err != nil {
-		log.Error("the configuration was not reloaded in whole", zap.Error(err))
+		s.log.Error("the configuration was not reloaded in whole", s.field(name), zap.Error(err))
 		return
 	}
 	if len(restart) > 0 {
-		log.Warn("what has changed needs a restart", zap.Strings("keys", restart))
+		s.log.Warn("what has changed needs a restart", s.field(name), zap.Strings("keys", restart))
 	}
-	log.Info("reloaded", zap.Int("bridges", len(config.Bridges)))
+	s.log.Info("reloaded", s.field(name))
 }

@@ -31,7 +31,7 @@ func TestCannotStart(t *testing.T) {
 		code int
 		want string // a pattern of the line
 	}{
-		{[]string{"--listen", address}, exitFailure, `listener tcp: cannot listen on ` + address + `: .*address already in use`},
+		{[]string{"--listen", address}, exitFailure, `listener tcp: cannot listen on ` + address + `: .*address already in use by process ` + strconv.Itoa(os.Getpid()) + ` \(.+\)`},
 		{[]string{"--listen", "192.0.2.1:1883", "--allow-anonymous"}, exitFailure, `listener tcp: cannot listen on 192\.0\.2\.1:1883: .+`},
 		{[]string{"--listen", "no-such-host.invalid:1883", "--allow-anonymous"}, exitFailure, `listener tcp: cannot listen on no-such-host\.invalid:1883: .+`},
 		{[]string{"--listen", "127.0.0.1"}, exitUsage, `flag --listen: .+`},
@@ -75,7 +75,7 @@ func TestDataDirectoryThatCannotBeUsed(t *testing.T) {
 	broker := serveProcess(t, "name: first", "--data-dir", in("used"))
 
 	for where, want := range map[string]string{
-		"used":     `the directory is in use: ` + in("used") + ` is in use by first, process ` + strconv.Itoa(broker.command.Process.Pid) + ` since .*; stop that first, or choose another directory`,
+		"used":     `the directory is in use: ` + in("used") + ` is in use by first, process ` + strconv.Itoa(broker.command.Process.Pid) + ` since .*( \(troupe.*\))?; stop that first, or choose another directory`,
 		"file":     `data directory ` + in("file") + ` is a file: .*`,
 		"other":    `directory ` + in("other") + ` holds other things \(things\) and no data of ours: name an empty directory, or one that does not exist`,
 		"newer":    `the directory has a newer format: ` + in("newer") + ` has format 4711, .*`,
