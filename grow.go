@@ -136,7 +136,7 @@ func (t *tree) growProgram(ctx actor.Context) {
 func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 	env := &connection.Env{
 		Root: t.system.Root(), Loops: t.loops, Attach: t.attach, Clients: &t.clients,
-		Limits: t.broker.limits(), Auth: &t.broker.judge, Refuse: t.refuse,
+		Limits: t.broker.limits(), Auth: &t.broker.judge, Refuse: t.refuse, Hooks: t.hooks,
 		ConnectTimeout: t.broker.config.Limits.ConnectTimeout.Std().Milliseconds(),
 		Counters:       t.counters, Release: t.release, Slabs: t.slabs, Rate: t.rate, NewClientID: t.newClientID, Log: t.broker.log,
 	}

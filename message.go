@@ -1,6 +1,7 @@
 package troupe
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/troupemq/troupe/protocol/packet"
@@ -54,7 +55,7 @@ func (m *Message) packet() *packet.Publish {
 	}
 	if m.Expiry > 0 {
 		p.HasMessageExpiry = true
-		p.MessageExpiry = uint32(min((m.Expiry+time.Second-1)/time.Second, 1<<32-1))
+		p.MessageExpiry = seconds(m.Expiry)
 	}
 	if m.Text {
 		p.HasPayloadFormat, p.PayloadFormat = true, 1
@@ -65,9 +66,7 @@ func (m *Message) packet() *packet.Publish {
 	if m.ResponseTopic != "" {
 		p.ResponseTopic = []byte(m.ResponseTopic)
 	}
-	for _, u := range m.UserProperties {
-		p.UserProperties = p.UserProperties.With(u.Name, u.Value)
-	}
+	p.UserProperties = m.properties()
 	return p
 }
 
@@ -85,4 +84,69 @@ func newMessage(p *packet.Publish) *Message {
 		m.UserProperties = append(m.UserProperties, UserProperty{string(name), string(value)})
 	}
 	return m
+}
+
+// changeIn makes the changes to p, of which m was made before it was changed,
+// and says whether there are any. QoS and SubscriptionIDs stay as they are.
+func (m *Message) changeIn(p *packet.Publish) (changed bool) {
+	for _, text := range [...]struct {
+		to  *[]byte
+		now string
+	}{{&p.Topic, m.Topic}, {&p.ContentType, m.ContentType}, {&p.ResponseTopic, m.ResponseTopic}} {
+		if string(*text.to) != text.now {
+			*text.to, changed = nil, true
+			if text.now != "" {
+				*text.to = []byte(text.now)
+			}
+		}
+	}
+	for _, data := range [...]struct {
+		to  *[]byte
+		now []byte
+	}{{&p.Payload, m.Payload}, {&p.CorrelationData, m.CorrelationData}} {
+		if !bytes.Equal(*data.to, data.now) {
+			*data.to, changed = data.now, true
+		}
+	}
+	if p.Retain != m.Retain {
+		p.Retain, changed = m.Retain, true
+	}
+	if m.Expiry != time.Duration(p.MessageExpiry)*time.Second {
+		p.MessageExpiry, changed = seconds(m.Expiry), true
+		p.HasMessageExpiry = p.MessageExpiry > 0
+	}
+	if m.Text != (p.PayloadFormat == 1) {
+		p.HasPayloadFormat, p.PayloadFormat, changed = m.Text, 0, true
+		if m.Text {
+			p.PayloadFormat = 1
+		}
+	}
+	if !m.hasProperties(p.UserProperties) {
+		p.UserProperties, changed = m.properties(), true
+	}
+	return changed
+}
+
+// hasProperties tells whether u are the User Properties of m.
+func (m *Message) hasProperties(u packet.UserProperties) bool {
+	n := 0
+	for name, value := range u.All() {
+		if n >= len(m.UserProperties) || string(name) != m.UserProperties[n].Name || string(value) != m.UserProperties[n].Value {
+			return false
+		}
+		n++
+	}
+	return n == len(m.UserProperties)
+}
+
+func (m *Message) properties() (u packet.UserProperties) {
+	for _, one := range m.UserProperties {
+		u = u.With(one.Name, one.Value)
+	}
+	return u
+}
+
+// seconds is a duration in whole seconds as a packet has it, rounded up.
+func seconds(d time.Duration) uint32 {
+	return uint32(max(0, min((d+time.Second-1)/time.Second, 1<<32-1)))
 }

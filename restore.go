@@ -23,6 +23,7 @@ func (t *tree) restore() error {
 		t.envs = append(t.envs, &session.Env{
 			Root: t.system.Root(), Loop: loop, Tables: t.tables, Clients: &t.clients, Limits: limits, Bridge: t.bridgeLimits, Durability: durability,
 			Total: core.Left{Messages: t.broker.config.Session.Total.MaxMessages, Bytes: int64(t.broker.config.Session.Total.MaxBytes), Memory: int64(t.broker.config.Session.Total.Memory)},
+			Hooks: t.hooks,
 			Auth:  &t.broker.judge, AuthTimeout: t.broker.config.Limits.ConnectTimeout.Std(),
 			Counters: t.counters, Numbers: &t.numbers, Buffers: buffers, Log: t.broker.log,
 		})

@@ -13,6 +13,7 @@ import (
 	"github.com/troupemq/troupe/actors/session"
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/hooks"
 	"github.com/troupemq/troupe/internal/rate"
 	"github.com/troupemq/troupe/internal/telemetry"
 	"github.com/troupemq/troupe/internal/tlsserver"
@@ -46,7 +47,8 @@ type tree struct {
 	numbers  atomic.Uint64 // of receivers
 	tables   *routing.Tables
 	clients  routing.Clients
-	rate     *rate.Share // of all who send
+	rate     *rate.Share  // of all who send
+	hooks    *hooks.Hooks // of the program; nil: none
 
 	// Set while the tree grows.
 	envs      []*session.Env     // by loop
@@ -115,6 +117,7 @@ func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 	t.system = system.New(system.Options{Actors: b.actors(), Log: b.log, Failed: t.count})
 	t.tables = routing.New(t.system.Root(), literalShards, retainedShards)
 	t.tables.Refusing = b.refusing()
+	t.hooks = b.hooking(t.counters)
 	t.tables.Waits = g.storage.waits()
 	t.rate = rate.New(t.loops[0], t.slowed)
 	t.setRate(b.config.Limits.Rate)

@@ -22,6 +22,7 @@ import (
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/hooks"
 	"github.com/troupemq/troupe/internal/rate"
 	"github.com/troupemq/troupe/internal/telemetry"
 	"github.com/troupemq/troupe/protocol/packet"
@@ -49,7 +50,8 @@ type Env struct {
 	// Refuse is asked about a Client that has shown who it is: Success lets it in.
 	// nil: there is nothing to be asked. It must not block.
 	Refuse         func(*packet.Connect) packet.ReasonCode
-	ConnectTimeout int64 // milliseconds from the accept to the CONNACK
+	Hooks          *hooks.Hooks // of the program that embeds the instance; nil: none
+	ConnectTimeout int64        // milliseconds from the accept to the CONNACK
 	Counters       *telemetry.Counters
 	Release        func(*message.Packets) // gives a written buffer back
 	Slabs          *message.Slabs         // for what is read in bulk

@@ -29,8 +29,9 @@ type opening struct {
 	message    message.Connect // that asks for the session
 	attachment core.Attachment
 	exchange   auth.Exchange
-	registry   *actor.PID // once the session was asked for
-	waiting    bool       // for the host's judgement, or for the session: nothing is read
+	who        *auth.Client // that was asked about, without password; nil if nobody else wants to know
+	registry   *actor.PID   // once the session was asked for
+	waiting    bool         // for the host's judgement, or for the session: nothing is read
 }
 
 // takeOpening gives an empty one. Most are used again: the next Client comes
@@ -126,11 +127,15 @@ func (c *Connection) say(frames []byte) {
 // authenticate asks who the Client is and what it may do.
 func (c *Connection) authenticate() {
 	o := c.opening
-	client, err := c.client()
+	client, err := c.client(o.connect)
+	if err == nil && o.connect.AuthMethod == nil {
+		err = c.ask(client)
+	}
 	if err != nil {
 		c.admit(&admitted{auth.Verdict{Err: err}})
 		return
 	}
+	c.note(client)
 	question := auth.Question{
 		Client: client, Named: o.connect.Username != nil, Anonymous: o.listener.AllowAnonymous,
 		Proven: o.connect.AuthMethod != nil,
@@ -147,9 +152,8 @@ func (c *Connection) connectTimeout() time.Duration {
 	return time.Duration(c.env.ConnectTimeout) * time.Millisecond
 }
 
-func (c *Connection) client() (auth.Client, error) {
+func (c *Connection) client(connect *packet.Connect) (auth.Client, error) {
 	o := c.opening
-	connect := o.connect
 	return o.certified(auth.Client{
 		ID: string(connect.ClientID), Username: string(connect.Username), Password: bytes.Clone(connect.Password),
 		Version: connect.Version, Address: o.address, Listener: o.listener.Name,
@@ -180,6 +184,7 @@ func (c *Connection) admit(m *admitted) {
 		c.finish()
 		return
 	}
+	c.told()
 	if m.Permissions != nil {
 		o.attachment.Policy = &core.Policy{Permissions: m.Permissions}
 	}
@@ -211,7 +216,7 @@ func (c *Connection) arrive() {
 	o.registry = registry
 	o.message = message.Connect{
 		Connection: c.mailbox.PID(), Packet: o.connect, Attachment: o.attachment,
-		Address: o.address, Listener: o.listener.Name,
+		Address: o.address, Listener: o.listener.Name, Client: o.who,
 	}
 	c.env.Root.Send(registry, &o.message)
 }
@@ -223,6 +228,10 @@ func (c *Connection) exchange(step *core.AuthStep) {
 		client, err := o.certified(auth.Client{Address: o.address, Listener: o.listener.Name, Version: packet.V5})
 		if err != nil {
 			c.judge(&judged{core.AuthResult{Code: packet.NotAuthorized}})
+			return
+		}
+		if err := c.askEarly(); err != nil {
+			c.judge(&judged{core.AuthResult{Code: auth.CodeOf(err)}})
 			return
 		}
 		o.exchange = c.env.Auth.Exchange(client, step.Method)

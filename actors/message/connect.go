@@ -3,6 +3,7 @@ package message
 import (
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/protocol/session"
 )
@@ -17,6 +18,9 @@ type Connect struct {
 	Attachment session.Attachment
 	Address    string // remote network address, for logs
 	Listener   string // name of the listener, for logs
+
+	// Client is who it is, without password; nil if nobody is to be told.
+	Client *auth.Client
 
 	// House is that of the registry; nil if nothing is kept.
 	House *House

@@ -5,7 +5,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/actors/message"
-	"github.com/troupemq/troupe/internal/auth"
+	"github.com/troupemq/troupe/internal/hooks"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
@@ -35,13 +35,8 @@ func (s *Session) welcome(m *message.Connect) {
 	}
 	s.epoch++
 	s.connection, s.closing, s.paused, s.denied = m.Connection, nil, false, false
-	s.address, s.challenged = m.Address, nil
-	if s.env.Auth.Exchanges() {
-		s.challenged = &challenged{Client: auth.Client{
-			ID: s.core.ClientID(), Username: string(m.Packet.Username), Version: m.Packet.Version,
-			Address: m.Address, Listener: m.Listener,
-		}}
-	}
+	s.address = m.Address
+	s.meet(m)
 	s.persist(m)
 	s.online(true)
 
@@ -74,10 +69,12 @@ func (s *Session) disconnect(code packet.ReasonCode, cause error) {
 func (s *Session) detach(cause error) {
 	s.flush()
 	s.logDisconnect(cause)
-	s.connection, s.closing, s.challenged, s.paused = nil, nil, nil, false
+	s.disconnected(cause)
+	s.connection, s.closing, s.who, s.paused = nil, nil, nil, false
 	s.online(false)
 	s.unhold()
 	s.core.Detach(s.env.Loop.Now(), s.begin())
+	s.over(hooks.Closed)
 	s.stir()
 	s.apply()
 }
@@ -134,10 +131,16 @@ func (s *Session) end(code packet.ReasonCode, ticket *message.Ticket) {
 		return
 	}
 	s.core.End(code, s.env.Loop.Now(), s.begin())
+	why := hooks.Removed
+	if code == packet.SessionTakenOver {
+		why = hooks.Replaced
+	}
+	s.over(why)
 	s.apply()
 	if s.connection != nil {
 		s.flush()
 		s.logDisconnect(nil)
+		s.disconnected(nil)
 		s.connection = nil
 		s.online(false)
 	}

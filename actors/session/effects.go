@@ -26,6 +26,7 @@ func (s *Session) apply() {
 	}
 	s.deny(out.Denied)
 	s.count(&out.Counts)
+	s.tell(out)
 	s.guard(out)
 	s.keep(out)
 	if s.packets != nil && len(s.packets.B) >= flushAt {
@@ -102,7 +103,7 @@ type judged struct {
 // may take its time, so it does not run in the actor.
 func (s *Session) judge(step *core.AuthStep) {
 	var exchange auth.Exchange
-	if who := s.challenged; who != nil {
+	if who := s.who; who != nil {
 		if step.First {
 			who.exchange = s.env.Auth.Exchange(who.Client, step.Method)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/troupemq/troupe/actors/routing"
 	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/hooks"
 	"github.com/troupemq/troupe/internal/telemetry"
 	"github.com/troupemq/troupe/protocol/packet"
 	core "github.com/troupemq/troupe/protocol/session"
@@ -37,10 +38,12 @@ type Env struct {
 	Auth       *auth.Judge
 	// AuthTimeout is how long a step of a re-authentication may take.
 	AuthTimeout time.Duration
-	Counters    *telemetry.Counters
-	Numbers     *atomic.Uint64 // of receivers, one sequence for the instance
-	Buffers     *Buffers
-	Log         *zap.Logger
+	// Hooks of the program that embeds the instance; nil: none.
+	Hooks    *hooks.Hooks
+	Counters *telemetry.Counters
+	Numbers  *atomic.Uint64 // of receivers, one sequence for the instance
+	Buffers  *Buffers
+	Log      *zap.Logger
 
 	out   core.Output
 	left  core.Left // of the out

@@ -14,6 +14,9 @@ func (s *Session) begin() *core.Output {
 	out := &s.env.out
 	out.Reset()
 	s.share(out)
+	if h := s.hooks(); h != nil {
+		out.Watch = h.Watch()
+	}
 	switch {
 	case s.packets != nil:
 		out.Packets = s.packets.B

@@ -16,6 +16,7 @@ import (
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/hooks"
 	"github.com/troupemq/troupe/protocol/packet"
 	core "github.com/troupemq/troupe/protocol/session"
 )
@@ -70,7 +71,7 @@ type Session struct {
 
 	connection *actor.PID
 	address    string           // of the peer, for logs
-	challenged *challenged      // who is attached, if an authenticator may ask again
+	who        *who             // is attached, if anybody wants to know
 	packets    *message.Packets // to the connection, not handed over yet
 	closing    *core.Close      // why the connection is being closed
 	timer      *eventloop.Timer
@@ -85,8 +86,8 @@ type Session struct {
 	ended    bool
 }
 
-// challenged is who may be asked again who he is.
-type challenged struct {
+// who is a Client that may be asked again who he is, or of whom hooks are told.
+type who struct {
 	auth.Client
 	exchange auth.Exchange // re-authentication in progress
 }
@@ -268,7 +269,11 @@ func (s *Session) start() {
 		return
 	}
 	s.purge()
+	ended := s.core.Ended()
 	s.core.Recover(s.env.Loop.Now(), s.begin())
+	if !ended {
+		s.over(hooks.Closed)
+	}
 	s.apply() // and what is left in line
 	s.repeat(everyShard)
 	if s.publisher.Busy() { // it may have been the Continue that was lost
@@ -291,6 +296,7 @@ func (s *Session) stop() {
 	}
 	if s.connection != nil {
 		s.env.Root.Send(s.connection, &message.Close{})
+		s.disconnected(nil)
 		s.connection = nil
 		s.online(false)
 	}
@@ -352,6 +358,7 @@ func (s *Session) tick() {
 	if s.env.out.Ended && !s.ended {
 		s.env.Counters.ClientsExpired.Add(1)
 	}
+	s.over(hooks.Expired)
 	s.apply()
 	if w := s.waiting; w != nil && w.messages == 0 && w.bytes == 0 && w.resident == 0 && !w.overflowing && w.publishers == nil {
 		s.waiting = nil

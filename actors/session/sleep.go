@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/persistence"
 	core "github.com/troupemq/troupe/protocol/session"
 )
@@ -28,6 +29,9 @@ func Awoken(env *Env, door *message.Door, saved *persistence.SavedSession) *Stat
 	s := new(State)
 	s.core.Init(door.ClientID, env.limits(door.ClientID))
 	s.core.Restore(saved.Record, saved.Head, slices.Values(saved.Subscriptions), env.Durability.Waits, env.Loop.Now())
+	if w := saved.Record.Will; w != nil && !message.OfBridge(door.ClientID) {
+		s.core.Govern(env.Hooks.Govern(nil, auth.Client{ID: door.ClientID})) // it is to be shown as well
+	}
 	s.own.ID = door.ID
 	s.durable = &durable{door: door, number: door.Number, taken: s.core.Taken()}
 	if messages, bytes := s.core.Backlog(); messages > 0 { // it was counted before

@@ -108,6 +108,7 @@ func (s *Session) subscribed(m *message.Subscribed) {
 	}
 	s.advance(out)
 	s.apply()
+	s.changed(done.m)
 }
 
 // repeat sends again what a shard has not confirmed, in the old order.

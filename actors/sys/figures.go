@@ -57,6 +57,7 @@ var figures = []figure{
 	{"storage/full", func(c *telemetry.Counters) int64 { return c.StoreFull.Load() }},
 	{"storage/failed", func(c *telemetry.Counters) int64 { return c.StoreFailed.Load() }},
 	{"retained messages/resident", func(c *telemetry.Counters) int64 { return c.RetainedResident.Load() }},
+	{"hooks/failed", func(c *telemetry.Counters) int64 { return c.HooksFailed.Load() }},
 	{"actors/failed/connection", func(c *telemetry.Counters) int64 { return c.FailedConnection.Load() }},
 	{"actors/failed/session", func(c *telemetry.Counters) int64 { return c.FailedSession.Load() }},
 	{"actors/failed/registry", func(c *telemetry.Counters) int64 { return c.FailedRegistry.Load() }},

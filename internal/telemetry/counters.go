@@ -58,6 +58,9 @@ type Counters struct {
 	StoreStalled atomic.Int64 // 1 while nothing can be written
 	StoreTight   atomic.Int64 // 1 while messages wait since the directory has almost what it may take
 
+	// Functions of the program that embeds the instance.
+	HooksFailed atomic.Int64 // calls of a hook that panicked
+
 	// Actors that failed, by kind.
 	FailedConnection atomic.Int64
 	FailedSession    atomic.Int64

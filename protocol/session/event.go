@@ -38,6 +38,26 @@ const (
 	Ended
 )
 
+func (c Cause) String() string {
+	switch c {
+	case Congested:
+		return "congested"
+	case Offline:
+		return "offline"
+	case QueueFull:
+		return "queue full"
+	case Expired:
+		return "expired"
+	case Aged:
+		return "waited too long"
+	case TooLarge:
+		return "too large"
+	case Ended:
+		return "session ended"
+	}
+	return "unknown"
+}
+
 // Event is what became of messages: of Count frames of Run, from Offset on. What is damaged, or in the store alone when the Session ends, has none.
 type Event struct {
 	Run    *packet.Run
