@@ -20,7 +20,7 @@ const module = "github.com/troupemq/troupe"
 // rooms in the one direction of imports: a package imports from its own room
 // and from those before it. The order is that of the picture in
 // ARCHITECTURE.md.
-var rooms = [][]string{{"protocol"}, {"persistence"}, {"internal", "configs"}, {"actors"}, {"bridge"}, {"troupe"}, {"instances", "troupetest"}, {"cmd", "bench"}}
+var rooms = [][]string{{"protocol"}, {"persistence"}, {"internal", "configs"}, {"actors"}, {"bridge"}, {"troupe"}, {"instances", "troupetest"}, {"cmd", "bench", "examples"}}
 
 // impure is what of the standard library the room protocol must not import, to
 // stay without network, files, clock, scheduler and logger.
