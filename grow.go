@@ -144,7 +144,8 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 	listenerKind := t.system.Kind("listener", resume)
 	connectionsKind := t.system.Kind("connections", stop)
 	connectionKind := t.system.Kind("connection", stop)
-	for _, l := range open {
+	inlet := handedListener{name: "program"} // for what the program hands in
+	for _, l := range append(open[:len(open):len(open)], inlet) {
 		log := t.broker.log.With(zap.String("listener", l.name))
 		known := &connection.Listener{Name: l.name, AllowAnonymous: l.anonymous}
 		if l.secure != nil {
@@ -155,6 +156,10 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 			pids := make([]*actor.PID, len(t.loops))
 			for i, loop := range t.loops {
 				accept := func(ctx actor.Context, c eventloop.Conn) {
+					known, c := known, c
+					if g, ok := c.(*guest); ok {
+						known, c = &g.listener, g.Conn
+					}
 					connectionKind.SpawnChild(ctx, loop, "", func(m *system.Mailbox) actor.Actor {
 						return connection.New(env, known, loop, m, c)
 					})
@@ -169,6 +174,7 @@ func (t *tree) growListeners(ctx actor.Context, open []handedListener) {
 			return listener.New(t.loops[0], l.listener, t.broker.config.Limits.MaxConnections, children, t.counters, log)
 		}))
 	}
+	t.inlet = t.listeners[len(t.listeners)-1]
 }
 
 // refuse refuses Clients that would be taken for a bridge of this instance, and those whose Session would have to be kept when nothing can be

@@ -60,6 +60,7 @@ type tree struct {
 	program   *actor.PID
 	publisher *actor.PID
 	listeners []*actor.PID
+	inlet     *actor.PID                   // the one of them that has no port
 	secure    map[string]*tlsserver.Server // of the TLS listeners, by name
 	bridges   bridges
 	made      string                 // the identity of an instance that keeps nothing

@@ -41,6 +41,9 @@ var (
 	ErrStarted = errors.New("troupe: the broker was started before")
 	// ErrNotRunning is returned by what needs a running Broker.
 	ErrNotRunning = errors.New("troupe: the broker is not running")
+	// ErrFull is returned for a connection that is handed in when there are
+	// limits.max_connections of them.
+	ErrFull = errors.New("troupe: connections are at limits.max_connections")
 )
 
 // goodbyeMost is how long Clients have to take the farewell once the grace
