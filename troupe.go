@@ -269,10 +269,13 @@ func (b *Broker) Err() error {
 }
 
 // Addr is the address of the listener with that name, as it was opened, or nil
-// if there is none or the Broker was not started.
+// if there is none or the Broker is not running.
 func (b *Broker) Addr(listener string) net.Addr {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.phase != running {
+		return nil
+	}
 	return b.addrs[listener]
 }
 
