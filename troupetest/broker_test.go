@@ -99,7 +99,7 @@ func TestCredentials(t *testing.T) {
 	enter := func(username, password string) error {
 		o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr()).SetClientID("c").SetUsername(username).SetPassword(password)
 		client := mqtt.NewClient(o)
-		defer client.Disconnect(0)
+		defer client.Disconnect(250)
 		token := client.Connect()
 		require.True(t, token.WaitTimeout(patience))
 		return token.Error()

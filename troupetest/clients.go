@@ -117,14 +117,16 @@ func (l *link) asked(frame []byte) {
 	}
 }
 
-// answered notes what a packet of the broker grants.
-func (l *link) answered(frame []byte) {
+// answers tells whether a packet of the broker may grant something.
+func answers(frame []byte) bool {
 	switch packet.Type(frame[0] >> 4) {
 	case packet.TypeConnack, packet.TypeSuback, packet.TypeUnsuback:
-		l.b.change(func() { l.granted(frame) })
+		return true
 	}
+	return false
 }
 
+// granted notes what a packet of the broker grants.
 func (l *link) granted(frame []byte) {
 	id, version := l.about.ID, l.about.Version
 	switch packet.Type(frame[0] >> 4) {

@@ -39,7 +39,7 @@ func TestClients(t *testing.T) {
 
 	b.Cut("three") // and it comes back to its Session
 	b.WaitSubscribed(t, "three", "$share/s/x")
-	three.Disconnect(0)
+	three.Disconnect(250)
 	b.WaitDisconnected(t, "three")
 	clean := paho3(t, b, "three", func(o *mqtt.ClientOptions) { o.SetCleanSession(true) })
 	require.True(t, clean.IsConnected())

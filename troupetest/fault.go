@@ -114,7 +114,15 @@ func (b *Broker) Freeze(clients ...string) (end func()) {
 
 // DropAcks drops what the broker acknowledges (PUBACK, PUBREC, PUBCOMP, SUBACK and
 // UNSUBACK), until end is called: Clients do not learn that the broker has
-// what they sent.
+// what they sent. They send it again when they have connected again, and to have that
+// acknowledged, end this while nobody is connected:
+//
+//	end := b.DropAcks("c")
+//	b.Wait(t, "sensors/#", 1) // it came, and c does not know
+//	accept := b.Refuse()
+//	b.Cut("c")
+//	end()
+//	accept()
 func (b *Broker) DropAcks(clients ...string) (end func()) {
 	return b.Intercept(about(clients, func(p Packet) Verdict { return Verdict{Drop: acknowledges(p)} }))
 }

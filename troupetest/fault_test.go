@@ -46,16 +46,13 @@ func TestRefuse(t *testing.T) {
 	b := troupetest.Start(t)
 	stays := paho3(t, b, "stays")
 	end := b.Refuse()
-	o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr()).SetClientID("c")
-	c := mqtt.NewClient(o)
-	token := c.Connect()
+	token := mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr()).SetClientID("c")).Connect()
 	require.True(t, token.WaitTimeout(patience))
 	require.Error(t, token.Error())
 	done(t, stays.Publish("t", 1, false, "x"))
 	end()
 	end()
-	done(t, c.Connect())
-	c.Disconnect(0)
+	paho3(t, b, "c")
 }
 
 func TestAnswer(t *testing.T) {
@@ -106,20 +103,30 @@ func TestFreeze(t *testing.T) {
 	require.Len(t, b.Clients(), 2)
 	thaw()
 	done(t, token)
-	fresh.Disconnect(0)
+	fresh.Disconnect(250)
 }
 
 // Without its acknowledgement a Client sends again, after the connection was cut.
 func TestDropAcks(t *testing.T) {
 	b := troupetest.Start(t)
-	c := paho3(t, b, "c")
+	c := auto(t, b, "c", nil)
+	b.WaitSubscribed(t, "c", "to/c")
 	end := b.DropAcks("c")
-	once, twice := c.Publish("q1", 1, false, "x"), c.Publish("q2", 2, false, "y")
+	acked := make(chan error, 2)
+	publish := func(topic string, qos byte) {
+		_, err := c.Publish(within(t), &paho.Publish{Topic: topic, QoS: qos, Payload: []byte(topic)})
+		acked <- err
+	}
+	go publish("q1", 1)
+	go publish("q2", 2)
 	b.Wait(t, "+", 2)
-	end()
+	require.Empty(t, acked)
+	accept := b.Refuse() // or it is back before the acknowledgements are
 	b.Cut("c")
-	done(t, once)
-	done(t, twice)
+	end()
+	accept()
+	require.NoError(t, receive(t, acked))
+	require.NoError(t, receive(t, acked))
 	require.Len(t, b.Wait(t, "q1", 2), 2, "QoS 1 comes again")
 	require.Len(t, b.Messages("q2"), 1, "QoS 2 does not")
 }

@@ -24,7 +24,8 @@ func (b *Broker) accept() {
 		if err != nil {
 			return
 		}
-		l := &link{b: b, client: conn.(*net.TCPConn), closed: make(chan struct{}), wanted: make(map[uint16][]string)}
+		ours, theirs := net.Pipe()
+		l := &link{b: b, client: conn.(*net.TCPConn), broker: ours, closed: make(chan struct{}), word: make(chan struct{}, 1), wanted: make(map[uint16][]string)}
 		b.mu.Lock()
 		door := b.door
 		if b.refusing > 0 {
@@ -38,8 +39,6 @@ func (b *Broker) accept() {
 			reset(l.client)
 			continue
 		}
-		ours, theirs := net.Pipe()
-		l.broker = ours
 		if !door.enter(end{theirs, conn}) {
 			l.cut()
 			continue
@@ -56,6 +55,7 @@ type link struct {
 	broker net.Conn
 	closed chan struct{}
 	once   sync.Once
+	word   chan struct{} // held while an answer is noted and written
 
 	// Of the Broker's mutex.
 	about     Client              // what CONNECT and CONNACK said
@@ -164,13 +164,25 @@ func (l *link) pass(p parcel, to net.Conn, up bool) bool {
 	case v.Drop:
 		return true
 	}
-	if _, err := to.Write(p.frame); err != nil {
+	if !up && answers(p.frame) {
+		return l.answer(p.frame)
+	}
+	_, err := to.Write(p.frame)
+	return err == nil
+}
+
+// answer notes what the broker grants before the Client knows it; a Cut that comes
+// when it is noted comes when the Client has it.
+func (l *link) answer(frame []byte) bool {
+	select {
+	case l.word <- struct{}{}:
+	case <-l.closed:
 		return false
 	}
-	if !up {
-		l.answered(p.frame)
-	}
-	return true
+	l.b.change(func() { l.granted(frame) })
+	_, err := l.client.Write(frame)
+	<-l.word
+	return err == nil
 }
 
 // hold waits as long as v wants; false: the link was closed meanwhile.
@@ -210,7 +222,17 @@ func (l *link) refuse(code packet.ReasonCode) {
 }
 
 // cut closes the link at once; the Client sees a reset.
-func (l *link) cut() { l.once.Do(func() { l.gone(func() { reset(l.client) }) }) }
+func (l *link) cut() {
+	l.once.Do(func() {
+		timer := time.NewTimer(farewell)
+		defer timer.Stop()
+		select {
+		case l.word <- struct{}{}:
+		case <-timer.C: // the Client does not read
+		}
+		l.gone(func() { reset(l.client) })
+	})
+}
 
 // leave closes the link after what was handed on.
 func (l *link) leave() {
@@ -225,9 +247,7 @@ func (l *link) leave() {
 func (l *link) gone(shut func()) {
 	close(l.closed)
 	shut()
-	if l.broker != nil {
-		_ = l.broker.Close()
-	}
+	_ = l.broker.Close()
 	l.b.change(func() { delete(l.b.links, l) })
 }
 

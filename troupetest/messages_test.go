@@ -62,8 +62,8 @@ func TestWill(t *testing.T) {
 
 func TestWaitFails(t *testing.T) {
 	b := troupetest.Start(t)
-	b.Timeout = time.Millisecond
 	b.Publish(t, troupe.Message{Topic: "other", Payload: []byte("x")})
+	b.Timeout = time.Millisecond
 	f := new(failing)
 	b.Wait(f, "wanted", 1)
 	require.Contains(t, f.failure, `0 of 1 messages were published to "wanted"`)

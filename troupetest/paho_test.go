@@ -39,7 +39,7 @@ func paho3(t testing.TB, b *troupetest.Broker, id string, change ...func(*mqtt.C
 	}
 	c := mqtt.NewClient(o)
 	done(t, c.Connect())
-	t.Cleanup(func() { c.Disconnect(0) })
+	t.Cleanup(func() { c.Disconnect(250) })
 	return c
 }
 
@@ -74,13 +74,15 @@ func auto(t testing.TB, b *troupetest.Broker, id string, got func(*paho.Publish)
 	t.Helper()
 	u, err := url.Parse(b.URL())
 	require.NoError(t, err)
-	c, err := autopaho.NewConnection(context.Background(), autopaho.ClientConfig{
+	ctx, cancel := context.WithCancel(context.Background())
+	var subscribing sync.WaitGroup
+	c, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{
 		ServerUrls: []*url.URL{u}, KeepAlive: 30, SessionExpiryInterval: 3600,
 		ReconnectBackoff: func(int) time.Duration { return 20 * time.Millisecond },
 		OnConnectionUp: func(c *autopaho.ConnectionManager, _ *paho.Connack) {
-			go func() {
-				_, _ = c.Subscribe(context.Background(), &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: "to/" + id, QoS: 1}}})
-			}()
+			subscribing.Go(func() {
+				_, _ = c.Subscribe(ctx, &paho.Subscribe{Subscriptions: []paho.SubscribeOptions{{Topic: "to/" + id, QoS: 1}}})
+			})
 		},
 		ClientConfig: paho.ClientConfig{ClientID: id, OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 			func(r paho.PublishReceived) (bool, error) {
@@ -93,10 +95,12 @@ func auto(t testing.TB, b *troupetest.Broker, id string, got func(*paho.Publish)
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		_ = c.Disconnect(ctx)
+		last, late := context.WithTimeout(context.Background(), patience)
+		defer late()
+		_ = c.Disconnect(last)
+		cancel()
 		<-c.Done()
+		subscribing.Wait()
 	})
 	return c
 }
