@@ -56,20 +56,20 @@ type orphan struct {
 
 // settingsOf makes the bridges of a configuration. The error names the bridge,
 // and the file that cannot be read.
-func settingsOf(c *configs.Config) ([]bridge.Settings, error) {
+func (b *Broker) settingsOf(c *configs.Config) ([]bridge.Settings, error) {
 	all := make([]bridge.Settings, len(c.Bridges))
-	for i, b := range c.Bridges {
-		s := bridge.Settings{Config: b, ClientID: b.DefaultClientID(c.Name)}
-		if b.ClientID != "" {
-			s.ClientID = b.ClientID
+	for i, config := range c.Bridges {
+		s := bridge.Settings{Config: config, ClientID: config.DefaultClientID(c.Name)}
+		if config.ClientID != "" {
+			s.ClientID = config.ClientID
 		}
-		for _, endpoint := range b.Endpoints() {
+		for _, endpoint := range config.Endpoints() {
 			if endpoint.ClientID == "" {
 				endpoint.ClientID = s.ClientID
 			}
-			u, err := upstream.New(endpoint)
+			u, err := upstream.New(endpoint, b.dialer)
 			if err != nil {
-				return nil, fmt.Errorf("bridge %s: %w", b.Name, err)
+				return nil, fmt.Errorf("bridge %s: %w", config.Name, err)
 			}
 			s.Upstreams = append(s.Upstreams, u)
 		}
@@ -339,7 +339,7 @@ func (b *Broker) Reload(ctx context.Context, c configs.Config) (restart []string
 	if err := b.judged(c).Validate(); err != nil {
 		return nil, err
 	}
-	settings, err := settingsOf(&c)
+	settings, err := b.settingsOf(&c)
 	if err != nil {
 		return nil, err
 	}

@@ -105,3 +105,11 @@ func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
 	}
 	return ours, nil
 }
+
+// WithDialer lets bridges reach other Brokers of the process, as the upstreams
+// instance://name: dial makes a connection to the one of that name, mostly by its
+// [Broker.Dial]. It is called on goroutines of its own, many at a time, and may
+// block until ctx is done. Without it such a bridge waits, and says why.
+func WithDialer(dial func(ctx context.Context, instance string) (net.Conn, error)) Option {
+	return func(b *Broker) { b.dialer = dial }
+}

@@ -112,7 +112,7 @@ type ground struct {
 func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 	t := &tree{ground: g, broker: b, counters: new(telemetry.Counters), grown: make(chan struct{}), made: persistence.NewIdentity()}
 	var err error
-	if t.bridges.settings, err = settingsOf(&b.config); err != nil {
+	if t.bridges.settings, err = b.settingsOf(&b.config); err != nil {
 		return nil, err
 	}
 	t.system = system.New(system.Options{Actors: b.actors(), Log: b.log, Failed: t.count})

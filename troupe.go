@@ -27,6 +27,7 @@ import (
 
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/actors/system"
+	"github.com/troupemq/troupe/bridge/upstream"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/internal/auth/acl"
@@ -66,6 +67,7 @@ type Broker struct {
 	rules     *acl.Authorizer         // the same
 	store     persistence.Store       // handed in, or nil
 	handed    []handedListener
+	dialer    upstream.Instances // to other instances of the process; nil: there are none
 	hooks     []Hooks
 
 	instances Instances // of the process; nil: this one alone

@@ -73,7 +73,7 @@ func settings(t require.TestingT, change func(*configs.Bridge), uris ...string) 
 	}
 	s := Settings{Config: c, ClientID: "troupe-north"}
 	for _, e := range c.Endpoints() {
-		u, err := upstream.New(e)
+		u, err := upstream.New(e, nil)
 		require.NoError(t, err)
 		s.Upstreams = append(s.Upstreams, u)
 	}

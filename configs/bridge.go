@@ -65,7 +65,7 @@ type Bridge struct {
 
 // Upstream is a broker that a bridge may use.
 type Upstream struct {
-	// URI of the upstream: mqtt, mqtts, ws, wss or unix, with host, port and path as they apply, and a user name and a password before the host if they are to be there. Without a port: 1883, 8883, 80 or 443.
+	// URI of the upstream: mqtt, mqtts, ws, wss or unix, with host, port and path as they apply, and a user name and a password before the host if they are to be there; without a port: 1883, 8883, 80 or 443. `instance://` and a name: another instance of this process, without a socket.
 	URI string `koanf:"uri"`
 	// ClientID at this upstream. Empty: that of the bridge.
 	ClientID string `koanf:"client_id"`

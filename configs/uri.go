@@ -13,8 +13,8 @@ import (
 // UpstreamURI is a URI of an upstream, taken apart.
 type UpstreamURI struct {
 	Scheme string
-	Host   string // without brackets; empty: a Unix socket
-	Port   string // that of the scheme if none was written; empty: a Unix socket
+	Host   string // without brackets, or the name of an instance; empty: a Unix socket
+	Port   string // that of the scheme if none was written; empty: a Unix socket, or an instance
 	Path   string
 	User   *url.Userinfo // nil: none
 	Bare   string        // the text without that
@@ -22,10 +22,14 @@ type UpstreamURI struct {
 
 // schemes are those of upstreams, with the ports that stand for themselves.
 func schemes() map[string]string {
-	return map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443", "unix": ""}
+	return map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443", "unix": "", SchemeInstance: ""}
 }
 
-const allowedSchemes = "allowed: mqtt, mqtts, ws, wss, unix"
+// SchemeInstance is the scheme of an upstream that is another instance of the same
+// process, by its name.
+const SchemeInstance = "instance"
+
+const allowedSchemes = "allowed: mqtt, mqtts, ws, wss, unix, instance"
 
 // otherScheme is what to write for a scheme that other brokers and libraries have.
 func otherScheme(scheme string) string {
@@ -89,13 +93,21 @@ func ParseUpstream(text string) (UpstreamURI, error) {
 	if p := u.Port(); p != "" {
 		out.Port = p
 	}
+	if scheme == SchemeInstance {
+		out.Host = u.Host // its name, in which case counts
+	}
 	n, portErr := strconv.ParseUint(out.Port, 10, 16)
 	switch web := scheme == "ws" || scheme == "wss"; {
 	case u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(rest, "?#"):
 		return refuse("has a query or a fragment, which have no meaning here")
 	case scheme == "unix" && (u.Host != "" || u.Path == "" || u.Path == "/"):
 		return refuse("is no Unix socket; write three slashes, as in unix:///run/broker.sock")
-	case scheme == "unix":
+	case scheme == SchemeInstance && !validName(out.Host):
+		return refuse("does not name an instance; write its name, as in instance://plant")
+	case scheme == SchemeInstance && u.Path != "" && u.Path != "/":
+		return refuse("has a path, which is for ws, wss and unix")
+	case scheme == "unix", scheme == SchemeInstance:
+		return out, nil
 	case out.Host == "":
 		return refuse("has no host; write one as in %s://node1", scheme)
 	case strings.Contains(out.Host, ":") && !strings.HasPrefix(u.Host, "["):
@@ -107,9 +119,7 @@ func ParseUpstream(text string) (UpstreamURI, error) {
 	case !web && u.Path != "" && u.Path != "/":
 		return refuse("has a path, which is for ws, wss and unix")
 	}
-	if scheme != "unix" {
-		out.Port = strconv.FormatUint(n, 10)
-	}
+	out.Port = strconv.FormatUint(n, 10)
 	return out, nil
 }
 
@@ -117,10 +127,13 @@ func ParseUpstream(text string) (UpstreamURI, error) {
 func (u UpstreamURI) TLS() bool { return u.Scheme == "mqtts" || u.Scheme == "wss" }
 
 // Address is what is dialed, and tells one upstream from another of its scheme:
-// host and port, or the path of a Unix socket.
+// host and port, the path of a Unix socket, or the name of an instance.
 func (u UpstreamURI) Address() string {
-	if u.Scheme == "unix" {
+	switch u.Scheme {
+	case "unix":
 		return u.Path
+	case SchemeInstance:
+		return u.Host
 	}
 	return net.JoinHostPort(u.Host, u.Port)
 }
@@ -128,7 +141,7 @@ func (u UpstreamURI) Address() string {
 // local tells whether what is sent stays on this machine.
 func (u UpstreamURI) local() bool {
 	ip, err := netip.ParseAddr(u.Host)
-	return u.Scheme == "unix" || u.Host == "localhost" || err == nil && ip.IsLoopback()
+	return u.Scheme == "unix" || u.Scheme == SchemeInstance || u.Host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // hasCredentials tells whether there is user information in what follows the

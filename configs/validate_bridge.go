@@ -27,6 +27,7 @@ func (v *validation) bridges(c *Config) {
 			v.check(c.Durability != DurabilityMemory, key+"acknowledge", "remote does not go with durability: memory, with which nothing waits to be acknowledged; allowed: local, or another durability")
 		}
 		v.upstreams(key, b)
+		v.itself(key, b, c.Name)
 		v.rules(key, b)
 	}
 	v.identities(c)

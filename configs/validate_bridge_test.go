@@ -230,6 +230,7 @@ func TestParseUpstream(t *testing.T) {
 		"ws://node1/a/b":            {Scheme: "ws", Host: "node1", Port: "80", Path: "/a/b"},
 		"wss://[::1]":               {Scheme: "wss", Host: "::1", Port: "443"},
 		"unix:///run/broker.sock":   {Scheme: "unix", Path: "/run/broker.sock"},
+		"instance://Plant_7.a":      {Scheme: "instance", Host: "Plant_7.a"},
 		"mqtt://[fe80::1%25eth0]:1": {Scheme: "mqtt", Host: "fe80::1%eth0", Port: "1"},
 	} {
 		got, err := ParseUpstream(uri)
@@ -240,12 +241,12 @@ func TestParseUpstream(t *testing.T) {
 	}
 	for uri, want := range map[string]string{
 		"":                          "missing; write a URI, as in mqtt://node1:1883",
-		"node1:1883":                `"node1:1883" is no URI; write one as in mqtt://node1:1883; allowed: mqtt, mqtts, ws, wss, unix`,
+		"node1:1883":                `"node1:1883" is no URI; write one as in mqtt://node1:1883; allowed: mqtt, mqtts, ws, wss, unix, instance`,
 		"mqtt-tcp://node1":          `"mqtt-tcp://node1" has the scheme "mqtt-tcp"; write mqtt://node1`,
 		"tls://u:secret@node1:8883": `"tls://node1:8883" has the scheme "tls"; write mqtts://node1:8883`,
 		"https://node1/mqtt":        `"https://node1/mqtt" has the scheme "https"; write wss://node1/mqtt`,
-		"quic://node1":              `"quic://node1" has a scheme that is not there yet; allowed: mqtt, mqtts, ws, wss, unix`,
-		"amqp://node1":              `"amqp://node1" has the scheme "amqp"; allowed: mqtt, mqtts, ws, wss, unix`,
+		"quic://node1":              `"quic://node1" has a scheme that is not there yet; allowed: mqtt, mqtts, ws, wss, unix, instance`,
+		"amqp://node1":              `"amqp://node1" has the scheme "amqp"; allowed: mqtt, mqtts, ws, wss, unix, instance`,
 		"mqtt://":                   `"mqtt://" has no host; write one as in mqtt://node1`,
 		"mqtt://:1883":              `"mqtt://:1883" has no host; write one as in mqtt://node1`,
 		"mqtt://u:secret@":          `"mqtt://" has no host; write one as in mqtt://node1`,
@@ -259,6 +260,9 @@ func TestParseUpstream(t *testing.T) {
 		"ws://node1/a#":             `"ws://node1/a#" has a query or a fragment, which have no meaning here`,
 		"unix://run/broker.sock":    `"unix://run/broker.sock" is no Unix socket; write three slashes, as in unix:///run/broker.sock`,
 		"unix:///":                  `"unix:///" is no Unix socket; write three slashes, as in unix:///run/broker.sock`,
+		"instance://":               `"instance://" does not name an instance; write its name, as in instance://plant`,
+		"instance://a:1883":         `"instance://a:1883" does not name an instance; write its name, as in instance://plant`,
+		"instance://u:secret@a/b":   `"instance://a/b" has a path, which is for ws, wss and unix`,
 		"mqtt://u:sec%ret@node1":    `"mqtt://node1" is no URI; write what is special in a user name or password (%, @, :, /, ?, #, a space) as %25, %40, ..., or use the keys username and password`,
 		"mqtt://u:sec/ret@node1":    `"mqtt://node1" is no URI; write what is special in a user name or password (%, @, :, /, ?, #, a space) as %25, %40, ..., or use the keys username and password`,
 		"mqtt://u:sec#ret@node1":    `"mqtt://node1" is no URI; write what is special in a user name or password (%, @, :, /, ?, #, a space) as %25, %40, ..., or use the keys username and password`,
@@ -267,7 +271,7 @@ func TestParseUpstream(t *testing.T) {
 		require.EqualError(t, err, want)
 	}
 	for uri, want := range map[string]string{
-		"mqtt://u:secret@node1": "mqtt://u:***@node1", "mqtt://u@node1": "mqtt://u@node1", "mqtt://node1": "mqtt://node1", "bad://u:secret@node1": "bad://node1", "": "",
+		"mqtt://u:secret@node1": "mqtt://u:***@node1", "mqtt://u@node1": "mqtt://u@node1", "instance://u:secret@A": "instance://u:***@A", "mqtt://node1": "mqtt://node1", "bad://u:secret@node1": "bad://node1", "": "",
 		"ws://u:secret@node1/a@b": "ws://u:***@node1/a%40b", "unix:///run/a@b": "unix:///run/a@b", "unix://u:secret@/run/a@b": "unix://u:***@/run/a@b",
 	} {
 		require.Equal(t, want, withoutPassword(uri))
@@ -352,6 +356,7 @@ func TestWarnings(t *testing.T) {
 		{func(b *Bridge) { rule(b); b.Password, b.Upstreams[0].URI = "p", "mqtts://x" }, ""},
 		{func(b *Bridge) { rule(b); b.Password, b.Upstreams[0].URI = "p", "mqtt://127.0.0.1:1884" }, ""},
 		{func(b *Bridge) { rule(b); b.Password, b.Upstreams[0].URI = "p", "unix:///run/x" }, ""},
+		{func(b *Bridge) { rule(b); b.Password, b.Upstreams[0].URI = "p", "instance://other" }, ""},
 		{func(b *Bridge) { rule(b); b.Upstreams[0] = Upstream{URI: "wss://x", TLS: TLSClient{Insecure: true}} },
 			"bridges[0].upstreams[0].tls.insecure: true trusts whoever answers at x:443, who may read and change all that is sent; write ca_file instead, to trust a certificate of your own"},
 		{func(b *Bridge) { rule(b); b.Upstreams[0].URI, b.TLS.Insecure = "mqtts://x", true },
@@ -370,4 +375,13 @@ func TestWarnings(t *testing.T) {
 		}
 		require.Equal(t, c.want, strings.Join(lines, "\n"))
 	}
+}
+
+func TestBridgeToItself(t *testing.T) {
+	c := bridged(func(b *Bridge) { b.Upstreams = append(b.Upstreams, Upstream{URI: "instance://u:secret@troupe"}) })
+	require.EqualError(t, c.Validate(), `bridges[0].upstreams[1].uri: "instance://troupe" is this instance itself; name another instance of the process`)
+	c.Name = "other"
+	require.NoError(t, c.Validate())
+	c.Bridges[0].TLS.Insecure, c.Bridges[0].Upstreams[1].TLS.CAFile = false, "ca.pem"
+	require.ErrorContains(t, c.Validate(), "has no meaning with instance; write mqtts or wss, or leave it out")
 }

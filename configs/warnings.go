@@ -66,7 +66,7 @@ func (v *validation) warnings(key string, b *Bridge, listeners []Listener) {
 // ownListener is the name of the listener that a URI leads to; empty: none, or it
 // is not known.
 func ownListener(uri UpstreamURI, listeners []Listener) string {
-	if !uri.local() || uri.Scheme == "unix" {
+	if !uri.local() || uri.Port == "" {
 		return ""
 	}
 	for _, l := range listeners {

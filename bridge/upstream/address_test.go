@@ -20,7 +20,7 @@ func TestURI(t *testing.T) {
 		{"wss://broker:80", "wss://broker:80", "tcp", "broker:80", "ws://broker:80/mqtt"},
 		{"unix:///run/broker.sock", "unix:///run/broker.sock", "unix", "/run/broker.sock", ""},
 	} {
-		u, err := New(configs.Upstream{URI: c.uri})
+		u, err := New(configs.Upstream{URI: c.uri}, nil)
 		require.NoError(t, err)
 		require.Equal(t, c.name, u.Name())
 		require.Equal(t, c.network, u.address.network(), c.uri)
@@ -29,7 +29,7 @@ func TestURI(t *testing.T) {
 			require.Equal(t, c.request, u.address.request().String())
 		}
 	}
-	_, err := New(configs.Upstream{URI: "mqtt://user:secret@broker:0"})
+	_, err := New(configs.Upstream{URI: "mqtt://user:secret@broker:0"}, nil)
 	require.EqualError(t, err, `upstream: "mqtt://broker:0" has the port 0; allowed: 1 to 65535`)
 }
 
@@ -43,7 +43,7 @@ func TestFollow(t *testing.T) {
 		{"ws://a/p", "b:8083", "ws://b:8083/p"},
 		{"ws://a/p", "ws://b/q", "ws://b/q"},
 	} {
-		u, err := New(configs.Upstream{URI: c.from, ClientID: "me", Username: "user", Password: "secret"})
+		u, err := New(configs.Upstream{URI: c.from, ClientID: "me", Username: "user", Password: "secret"}, nil)
 		require.NoError(t, err)
 		next, err := u.Follow(c.reference)
 		require.NoError(t, err)
@@ -60,10 +60,10 @@ func TestFollow(t *testing.T) {
 		{"mqtt://a", "mqtt://x:secret@b", "credentials of its own"},
 		{"mqtt://a", "b:0", "has the port 0"},
 		{"ws://a", "b/c", "ws://b/c is no host"},
-		{"unix:///run/a", "unix:///run/b", "a Unix socket refers to no other Server"},
+		{"unix:///run/a", "unix:///run/b", "refers to no other Server"},
 		{"unix:///run/a", "b", "three slashes"},
 	} {
-		u, err := New(configs.Upstream{URI: c.from})
+		u, err := New(configs.Upstream{URI: c.from}, nil)
 		require.NoError(t, err)
 		_, err = u.Follow(c.reference)
 		require.ErrorContains(t, err, c.want)

@@ -33,13 +33,13 @@ func TestCredentials(t *testing.T) {
 		{"file", configs.Upstream{URI: "mqtt://a", PasswordFile: file}, "", []byte("from file")},
 		{"file without an end of line", configs.Upstream{URI: "mqtt://a", PasswordFile: write(t, "p")}, "", []byte("p")},
 	} {
-		u, err := New(c.config)
+		u, err := New(c.config, nil)
 		require.NoError(t, err, c.name)
 		require.Equal(t, c.username, u.Username(), c.name)
 		require.Equal(t, c.password, u.Password(), c.name)
 	}
 	for _, name := range []string{"/nowhere/password", write(t, "\nnot this")} {
-		_, err := New(configs.Upstream{URI: "mqtt://x@a", PasswordFile: name})
+		_, err := New(configs.Upstream{URI: "mqtt://x@a", PasswordFile: name}, nil)
 		require.ErrorContains(t, err, "upstream mqtt://a: password_file: ")
 		require.ErrorContains(t, err, name)
 	}

@@ -5,6 +5,8 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+
+	"github.com/troupemq/troupe/configs"
 )
 
 // Dial makes a connection on which MQTT can be spoken: the handshakes of TLS and of the WebSocket are done. It gives up when ctx is done, which has
@@ -27,6 +29,9 @@ func (u *Upstream) Dial(ctx context.Context) (net.Conn, error) {
 
 // connect opens the socket. Package net turns on TCP_NODELAY, and keep-alive by the kernel.
 func (u *Upstream) connect(ctx context.Context) (net.Conn, error) {
+	if u.address.Scheme == configs.SchemeInstance {
+		return u.reach(ctx)
+	}
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, u.address.network(), u.address.Address())
 	if err != nil {

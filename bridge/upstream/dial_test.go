@@ -66,7 +66,7 @@ func echo(c net.Conn) {
 
 func dial(t *testing.T, c configs.Upstream) (net.Conn, error) {
 	t.Helper()
-	u, err := New(c)
+	u, err := New(c, nil)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel() // which must not harm the connection
@@ -140,7 +140,7 @@ func TestSilence(t *testing.T) {
 			_, err := io.Copy(io.Discard, c)
 			closed <- err
 		})
-		u, err := New(configs.Upstream{URI: scheme + "://" + l.Addr().String(), TLS: configs.TLSClient{CAFile: a.file}})
+		u, err := New(configs.Upstream{URI: scheme + "://" + l.Addr().String(), TLS: configs.TLSClient{CAFile: a.file}}, nil)
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		_, err = u.Dial(ctx)
@@ -155,7 +155,7 @@ func TestSilence(t *testing.T) {
 func TestGivenUp(t *testing.T) {
 	l := listen(t)
 	t.Cleanup(func() { _ = l.Close() })
-	u, err := New(configs.Upstream{URI: "mqtt://" + l.Addr().String()})
+	u, err := New(configs.Upstream{URI: "mqtt://" + l.Addr().String()}, nil)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -210,7 +210,7 @@ func TestTLSHost(t *testing.T) {
 	config := a.server(t)
 	config.ClientAuth = tls.NoClientCert
 	port, seen := secured(t, config)
-	u, err := New(configs.Upstream{URI: "mqtts://elsewhere.test:" + port, TLS: configs.TLSClient{CAFile: a.file}})
+	u, err := New(configs.Upstream{URI: "mqtts://elsewhere.test:" + port, TLS: configs.TLSClient{CAFile: a.file}}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "elsewhere.test", u.trust().ServerName)
 	u, err = u.Follow("127.0.0.1:" + port)
@@ -283,12 +283,12 @@ func TestTLSFiles(t *testing.T) {
 		{configs.TLSClient{CertFile: certificate, KeyFile: "/nowhere/key"}, []string{"tls.key_file /nowhere/key"}},
 	} {
 		for _, scheme := range []string{"mqtts", "wss"} {
-			_, err := New(configs.Upstream{URI: scheme + "://user:secret@a", TLS: c.tls})
+			_, err := New(configs.Upstream{URI: scheme + "://user:secret@a", TLS: c.tls}, nil)
 			for _, want := range append(c.want, "upstream "+scheme+"://a: ") {
 				require.ErrorContains(t, err, want)
 			}
 		}
-		_, err := New(configs.Upstream{URI: "mqtt://a", TLS: c.tls})
+		_, err := New(configs.Upstream{URI: "mqtt://a", TLS: c.tls}, nil)
 		require.NoError(t, err, "which needs no TLS")
 	}
 }

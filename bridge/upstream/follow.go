@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/troupemq/troupe/configs"
 )
 
 // Follow gives the Server that a Server Reference names (section 4.11): one or more hosts, with a port or without, or URIs, with spaces between.
@@ -41,8 +43,8 @@ func (u *Upstream) refer(one string) (address, error) {
 		return address{}, err
 	case next.Scheme != u.address.Scheme:
 		return address{}, fmt.Errorf("%s is not followed to %s", u.address.Scheme, next.Scheme)
-	case next.Scheme == "unix":
-		return address{}, errors.New("a Unix socket refers to no other Server")
+	case next.Scheme == "unix", next.Scheme == configs.SchemeInstance:
+		return address{}, errors.New("a Unix socket or an instance of the process refers to no other Server")
 	case next.User != nil:
 		return address{}, errors.New("it brings credentials of its own")
 	case !isURI && next.Path != "":

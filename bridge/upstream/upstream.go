@@ -3,8 +3,10 @@
 package upstream
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
+	"net"
 
 	"github.com/troupemq/troupe/configs"
 )
@@ -16,16 +18,21 @@ type Upstream struct {
 	username string
 	password []byte
 	tls      *tls.Config // of mqtts and wss; without ServerName: that of the address is used
+	dial     Instances   // nil: there are none
 }
 
+// Instances makes a connection to another instance of this process, by its name.
+type Instances func(ctx context.Context, name string) (net.Conn, error)
+
 // New takes c, which has in it what the bridge says for all its upstreams, and reads the files that it names. User Name and Password of the URI go
-// before those of `username` and `password`. Errors name the upstream and the key, and the file if it is one's.
-func New(c configs.Upstream) (*Upstream, error) {
+// before those of `username` and `password`. Errors name the upstream and the key, and the file if it is one's. dial makes the connections to
+// upstreams that are instances of this process; nil: there are none.
+func New(c configs.Upstream, dial Instances) (*Upstream, error) {
 	a, err := parse(c.URI)
 	if err != nil {
 		return nil, fmt.Errorf("upstream: %w", err)
 	}
-	u := &Upstream{address: a, clientID: c.ClientID}
+	u := &Upstream{address: a, clientID: c.ClientID, dial: dial}
 	if err := u.authenticate(c); err != nil {
 		return nil, fmt.Errorf("upstream %s: %w", u.Name(), err)
 	}
