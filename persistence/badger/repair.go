@@ -77,7 +77,7 @@ func (r *repair) run() error {
 // copy writes all versions into the new directory.
 func (r *repair) copy() (err error) {
 	o := Options{Log: zap.NewNop(), MemTable: 16 << 20}
-	if r.db, err = library.OpenManaged(libraryOptions(r.into, o)); err != nil {
+	if r.db, err = library.OpenManaged(libraryOptions(r.into, o, newGiveUp())); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.db.Close()) }()

@@ -26,6 +26,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	library "github.com/dgraph-io/badger/v4"
 	"github.com/dgraph-io/badger/v4/options"
@@ -55,6 +56,7 @@ type Store struct {
 	boot uint64
 	logs logs
 
+	giveUp     *giveUp
 	applying   sync.Mutex       // held while something is written
 	entries    []entry          // of the batch that is written, to use the memory again
 	large      map[string]large // by the key that refers to it
@@ -95,7 +97,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dir: dir, o: o, lock: l}
+	s := &Store{dir: dir, o: o, lock: l, giveUp: newGiveUp()}
 	s.idle.L = &s.state
 	if err := s.begin(); err != nil {
 		return nil, errors.Join(err, s.end())
@@ -140,7 +142,7 @@ func (s *Store) openLibrary() (err error) {
 			err = corrupt(s.dir, fmt.Sprint(p))
 		}
 	}()
-	db, err := library.Open(libraryOptions(s.dir, s.o))
+	db, err := library.Open(libraryOptions(s.dir, s.o, s.giveUp))
 	switch {
 	case err == nil:
 		s.db = db // with an error there may be one too, which cannot be closed
@@ -157,9 +159,9 @@ func (s *Store) openLibrary() (err error) {
 // magic in the library's MANIFEST tells our directories from those of others.
 const magic = 0x7472
 
-func libraryOptions(dir string, o Options) library.Options {
+func libraryOptions(dir string, o Options, g *giveUp) library.Options {
 	l := library.DefaultOptions(dir)
-	l.Logger = logger{o.Log.Sugar()}
+	l.Logger = logger{o.Log.Sugar(), g}
 	l.ExternalMagicVersion = magic
 	l.BypassLockGuard = true // we hold a lock of our own from before the checks on
 	l.MetricsEnabled = false // they would be global
@@ -186,6 +188,9 @@ func libraryOptions(dir string, o Options) library.Options {
 func (s *Store) Boot() uint64 { return s.boot }
 
 // Close ends the store once all calls have come back. A second Close does nothing.
+// What the device does not take is left in the library's logs, which Open reads;
+// with a device that has stopped in the middle of things the directory may stay
+// locked, and Close says so.
 func (s *Store) Close() error {
 	s.state.Lock()
 	if s.closed {
@@ -193,11 +198,30 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
-	for s.inside > 0 {
-		s.idle.Wait()
-	}
 	s.state.Unlock()
-	return s.end()
+	s.giveUp.end()
+	ended := make(chan error, 1)
+	go func() {
+		s.state.Lock()
+		for s.inside > 0 {
+			s.idle.Wait()
+		}
+		s.state.Unlock()
+		ended <- s.end()
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-s.giveUp.failed:
+	}
+	timer := time.NewTimer(s.giveUp.most)
+	defer timer.Stop()
+	select {
+	case err := <-ended:
+		return err
+	case <-timer.C:
+		return fmt.Errorf("closing data directory %s: the device does not take what is left; it stays locked until it does, or this process ends", s.dir)
+	}
 }
 
 // end closes what is open.
@@ -243,6 +267,9 @@ func (s *Store) leave() {
 func (s *Store) fail(err error) error {
 	s.state.Lock()
 	defer s.state.Unlock()
+	if containsText(err, "cannot create new mem table") {
+		s.giveUp.noLog()
+	}
 	if s.failed == nil {
 		s.failed = fmt.Errorf("data directory %s must be opened again: %w", s.dir, err)
 	}
