@@ -99,7 +99,8 @@ func (i Instance) Again(in Inputs) (Instance, error) {
 	drafts, problems := draftsOf(files)
 	on := in.layersFor(i.with)
 	for _, d := range drafts {
-		if (d.entry == "") != (i.Entry == "") || i.Entry != "" && d.name() != i.Config.Name {
+		same := d.name() == i.Config.Name || d.name() == "" && d.entry == i.Entry // what is wrong with it will be told
+		if (d.entry == "") != (i.Entry == "") || i.Entry != "" && !same {
 			continue
 		}
 		again, wrong := d.instance(on, i.with)

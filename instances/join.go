@@ -106,12 +106,21 @@ func (s *Supervisor) make(c configs.Config) (broker, error) {
 	}, s.o.Broker(c)...))
 }
 
-// named says whose an error is, if there are several.
+// named says whose an error is, if there are several, and so of each that it
+// joins.
 func (s *Supervisor) named(name string, err error, more int) error {
 	if len(s.table.seen.Load().all)+more < 2 {
 		return err
 	}
-	return fmt.Errorf("instance %s: %w", name, err)
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return fmt.Errorf("instance %s: %w", name, err)
+	}
+	var all []error
+	for _, err := range joined.Unwrap() {
+		all = append(all, fmt.Errorf("instance %s: %w", name, err))
+	}
+	return errors.Join(all...)
 }
 
 // configure gives an instance another configuration. Whoever calls it holds

@@ -33,7 +33,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	}
 	text := err.Error()
 	for _, name := range []string{"troupe: ", "suite: ", "peer: ", "backup: ", "persistence: "} { // the packages whose errors begin with their names
-		text = strings.ReplaceAll(strings.TrimPrefix(text, name), ": "+name, ": ")
+		text = strings.NewReplacer(": "+name, ": ", "\n"+name, "\n").Replace(strings.TrimPrefix(text, name))
 	}
 	fmt.Fprintln(stderr, "troupe: "+strings.ReplaceAll(text, "\n", "\ntroupe: "))
 	var wrong usageError
