@@ -3,6 +3,7 @@ package instances
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -145,7 +146,12 @@ func (f *fake) Status() troupe.Instance {
 	return troupe.Instance{Name: f.config.Name, State: troupe.InstanceRunning, Connections: 7}
 }
 
-// running is the fake of an instance that runs.
+func (f *fake) Dial(context.Context) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	return ours, theirs.Close()
+}
+
+// broker is the fake of an instance that runs.
 func (w *world) broker(name string) *fake {
 	w.t.Helper()
 	w.mu.Lock()

@@ -23,6 +23,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -78,6 +79,7 @@ type broker interface {
 	Done() <-chan struct{}
 	Err() error
 	Status() troupe.Instance
+	Dial(ctx context.Context) (net.Conn, error)
 }
 
 // Supervisor looks after instances. Its methods are safe for concurrent use.
@@ -228,6 +230,19 @@ func (s *Supervisor) Configure(ctx context.Context, name string, c configs.Confi
 	again := i.definition
 	again.Config, again.Sources = c, nil
 	return s.configure(ctx, name, again)
+}
+
+// Dial connects to an instance that runs, without a socket: see [troupe.Broker.Dial].
+// The Brokers of the Supervisor reach each other by it, as instance://name.
+func (s *Supervisor) Dial(ctx context.Context, name string) (net.Conn, error) {
+	i, err := s.table.seen.Load().find(name)
+	if err != nil {
+		return nil, err
+	}
+	if i.broker == nil {
+		return nil, fmt.Errorf("instance %s: %w, it is %s", name, ErrNotRunning, i.state)
+	}
+	return i.broker.Dial(ctx)
 }
 
 // Shutdown stops all instances at once, each in order, and ends the Supervisor.

@@ -267,7 +267,7 @@ func TestReload(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"limits.topic_levels"}, restart)
 	_, err = s.Reload(within(t), "b")
-	require.ErrorContains(t, err, "holds no instance named b any more")
+	require.ErrorContains(t, err, "instances[1].nmae: unknown key; did you mean name?")
 	require.Equal(t, 128, s.broker("a").config.Limits.TopicLevels)
 	require.NoError(t, s.Stop(within(t), "a"))
 	require.NoError(t, s.Start(within(t), "a"))
@@ -368,4 +368,19 @@ func TestActorFails(t *testing.T) {
 	require.Eventually(t, func() bool { i := s.status("a"); return i.State == troupe.InstanceRunning && i.Restarts == 1 }, patience, time.Millisecond)
 	require.Same(t, other, s.broker("b"))
 	require.NoError(t, s.Stop(within(t), "b"))
+}
+
+// Instances that run are reached by their names; of others it is said why not.
+func TestDial(t *testing.T) {
+	s := supervise(t, Options{})
+	_, err := s.Dial(within(t), "a")
+	require.ErrorIs(t, err, troupe.ErrNoInstance)
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto)))
+	c, err := s.Dial(within(t), "a")
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	require.NoError(t, s.Stop(within(t), "a"))
+	_, err = s.Dial(within(t), "a")
+	require.ErrorIs(t, err, ErrNotRunning)
+	require.EqualError(t, err, "instance a: it does not run, it is stopped")
 }

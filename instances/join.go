@@ -102,7 +102,7 @@ func (s *Supervisor) make(c configs.Config) (broker, error) {
 		return nil, err
 	}
 	return s.o.make(c, append([]troupe.Option{
-		troupe.WithConfig(c), troupe.WithLogger(log), troupe.WithInstances(s),
+		troupe.WithConfig(c), troupe.WithLogger(log), troupe.WithInstances(s), troupe.WithDialer(s.Dial),
 	}, s.o.Broker(c)...))
 }
 
