@@ -101,3 +101,23 @@ func TestFailureOfThePublisherIsAnswered(t *testing.T) {
 	w.Deep = 0
 	require.Equal(t, packet.Success, <-publish(run("2")))
 }
+
+// Callers may give up, and publish again.
+func TestWhatWaitsForAnAnswerIsBounded(t *testing.T) {
+	s := newScene(t)
+	pid, _ := s.publisher()
+	w, r := s.subscribed()
+	w.Deep = 1024
+	const most = 1 << 16
+	replies := make(chan packet.ReasonCode, most+1)
+	one := run("x")
+	for range most + 1 {
+		s.Root.Send(pid, &message.Publish{Run: one, Reply: replies})
+	}
+	s.Settle()
+	require.Len(t, replies, 1)
+	require.Equal(t, packet.QuotaExceeded, <-replies)
+	w.Deep = 0
+	s.Send(pid, &message.Credit{Receiver: r})
+	require.Len(t, replies, most)
+}

@@ -17,6 +17,10 @@ import (
 // receiver that died before it answered.
 const recheckAfter = 100
 
+// waitingMost is how many messages wait for their answer. Callers wait for it, so
+// that there are more only when many of them have given up.
+const waitingMost = 1 << 16
+
 // Publisher is the actor that routes what the program publishes.
 type Publisher struct {
 	tables *routing.Tables

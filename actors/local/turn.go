@@ -17,6 +17,8 @@ func (p *Publisher) Turn() { p.turn() }
 // take publishes m at once if the rate of the instance allows.
 func (p *Publisher) take(m *message.Publish) {
 	switch {
+	case len(p.line)+len(p.waiting) >= waitingMost:
+		m.Reply <- packet.QuotaExceeded
 	case !p.rate.On() && len(p.line) == 0:
 		p.publish(m)
 	case len(p.line) == 0 && p.rate.May(p.loop.Now()):
