@@ -51,11 +51,21 @@ type Permissions = auth.Permissions
 // they are asked in this order, and before a password file, until one knows the
 // Client.
 func WithAuthenticator(a Authenticator) Option {
-	return func(b *Broker) { b.judge.Authenticators = append(b.judge.Authenticators, a) }
+	return func(b *Broker) {
+		if a == nil {
+			b.refuse("WithAuthenticator: the authenticator is nil")
+		}
+		b.judge.Authenticators = append(b.judge.Authenticators, a)
+	}
 }
 
 // WithAuthorizer has a say what Clients may publish and subscribe to. It may be
 // given several times, and together with a file of rules: all have to allow it.
 func WithAuthorizer(a Authorizer) Option {
-	return func(b *Broker) { b.judge.Authorizers = append(b.judge.Authorizers, a) }
+	return func(b *Broker) {
+		if a == nil {
+			b.refuse("WithAuthorizer: the authorizer is nil")
+		}
+		b.judge.Authorizers = append(b.judge.Authorizers, a)
+	}
 }

@@ -165,14 +165,34 @@ func TestContextThatEndsDuringStart(t *testing.T) {
 }
 
 func TestOptionsThatAreNil(t *testing.T) {
-	_, err := New(WithLogger(nil), WithStore(nil), WithListener("mine", nil, true), WithActorSystem(nil), nil)
-	for _, text := range []string{"WithLogger: the logger is nil", "WithStore: the store is nil", "WithListener: the listener is nil", "WithActorSystem: the actor system is nil"} {
+	_, err := New(WithLogger(nil), WithStore(nil), WithListener("mine", nil, true), WithActorSystem(nil), WithSettings(nil),
+		WithAuthenticator(nil), WithAuthorizer(nil), nil)
+	for _, text := range []string{
+		"WithSettings: the function is nil", "WithAuthenticator: the authenticator is nil", "WithAuthorizer: the authorizer is nil",
+		"WithLogger: the logger is nil", "WithStore: the store is nil", "WithListener: the listener is nil", "WithActorSystem: the actor system is nil"} {
 		require.ErrorContains(t, err, text)
 	}
 	_, err = New(WithName("no name"))
 	require.ErrorContains(t, err, `name: "no name"`)
 	_, err = New(WithAddress("nowhere"))
 	require.ErrorContains(t, err, "listeners[0].address")
+}
+
+func TestSettings(t *testing.T) {
+	c := configs.Defaults()
+	c.Listeners[0].Name = "mine"
+	b, err := New(WithConfig(c), WithSettings(func(c *configs.Config) {
+		require.Equal(t, "mine", c.Listeners[0].Name)
+		c.Listeners[0].Name = "changed"
+		c.Session.Queue.MaxMessages = 7
+	}), WithName("later"))
+	require.NoError(t, err)
+	require.Equal(t, "changed", b.Config().Listeners[0].Name)
+	require.Equal(t, 7, b.Config().Session.Queue.MaxMessages)
+	require.Equal(t, "later", b.Config().Name)
+	require.Equal(t, "mine", c.Listeners[0].Name, "the caller's own is as it was")
+	_, err = New(WithSettings(func(c *configs.Config) { c.Limits.ReceiveMaximum = -1 }))
+	require.ErrorContains(t, err, "limits.receive_maximum: -1")
 }
 
 // descriptors is how many files and sockets the process has open, 0 where that is not known.

@@ -3,6 +3,7 @@ package troupe
 import (
 	"errors"
 	"net"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -10,8 +11,9 @@ import (
 	"github.com/troupemq/troupe/persistence"
 )
 
-// Option sets up a Broker in [New]. There is one for what a program commonly
-// says itself; all else is said with [WithConfig]. Where two options say the
+// Option sets up a Broker in [New]. There is one for what no configuration can
+// hold, and for what nearly every program says: the name, the directory, an
+// address. All else is said with [WithSettings], or [WithConfig]. Where two options say the
 // same, the later one holds. One that cannot be is an error of New.
 type Option func(*Broker)
 
@@ -22,6 +24,24 @@ func (b *Broker) refuse(what string) { b.refused = append(b.refused, errors.New(
 // make it. Options after it change single values.
 func WithConfig(c configs.Config) Option {
 	return func(b *Broker) { b.config = c }
+}
+
+// WithSettings changes single values of the configuration, any of them: change is
+// called once, in [New], with what the options before it made.
+//
+//	troupe.WithSettings(func(c *configs.Config) {
+//		c.Durability = configs.DurabilityProcess
+//		c.Session.Queue.MaxMessages = 100
+//	})
+func WithSettings(change func(c *configs.Config)) Option {
+	return func(b *Broker) {
+		if change == nil {
+			b.refuse("WithSettings: the function is nil")
+			return
+		}
+		b.config.Listeners, b.config.Bridges = slices.Clone(b.config.Listeners), slices.Clone(b.config.Bridges) // they may be the caller's still
+		change(&b.config)
+	}
 }
 
 // WithName names the instance: a field of every log line.
