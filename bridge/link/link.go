@@ -209,7 +209,7 @@ func (l *Link) dialed(m *dialed) {
 	}
 	stream, err := l.env.Attach(m.conn, l.loop, l)
 	if err != nil {
-		l.end(fmt.Errorf("upstream %s: %w", l.o.Upstream.Name(), err))
+		l.end(err)
 		return
 	}
 	l.stream = stream

@@ -3,14 +3,13 @@ package upstream
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
 
 	"github.com/troupemq/troupe/configs"
 )
 
 // Dial makes a connection on which MQTT can be spoken: the handshakes of TLS and of the WebSocket are done. It gives up when ctx is done, which has
-// no effect on the connection afterwards. Errors name the upstream and say which step failed.
+// no effect on the connection afterwards. Errors say which step failed.
 //
 // With TLS 1.3 a server judges the certificate that it is shown after the handshake: its refusal comes with the first Read.
 func (u *Upstream) Dial(ctx context.Context) (net.Conn, error) {
@@ -22,7 +21,7 @@ func (u *Upstream) Dial(ctx context.Context) (net.Conn, error) {
 		conn, err = u.upgrade(ctx, conn)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("upstream %s: %w", u.Name(), err)
+		return nil, err
 	}
 	return conn, nil
 }

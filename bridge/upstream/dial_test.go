@@ -75,7 +75,7 @@ func dial(t *testing.T, c configs.Upstream) (net.Conn, error) {
 		t.Cleanup(func() { _ = conn.Close() })
 		require.NoError(t, conn.SetDeadline(time.Now().Add(within)))
 	} else {
-		require.True(t, strings.HasPrefix(err.Error(), "upstream "+u.Name()+": "), "%v", err)
+		require.False(t, strings.HasPrefix(err.Error(), "upstream "), "who dials knows to whom: %v", err)
 	}
 	return conn, err
 }
@@ -102,7 +102,7 @@ func TestTCPRefused(t *testing.T) {
 	l := listen(t)
 	require.NoError(t, l.Close())
 	_, err := dial(t, configs.Upstream{URI: "mqtt://user:secret@" + l.Addr().String()})
-	require.ErrorContains(t, err, ": connect to "+l.Addr().String()+": ")
+	require.ErrorContains(t, err, "connect to "+l.Addr().String()+": ")
 	require.ErrorContains(t, err, "refused")
 	require.NotContains(t, err.Error(), "secret")
 }
@@ -127,7 +127,7 @@ func TestUnix(t *testing.T) {
 	requireEcho(t, conn)
 
 	_, err = dial(t, configs.Upstream{URI: "unix://" + name + ".not"})
-	require.ErrorContains(t, err, ": connect to "+name+".not: ")
+	require.ErrorContains(t, err, "connect to "+name+".not: ")
 	require.ErrorIs(t, err, syscall.ENOENT)
 }
 
@@ -145,7 +145,7 @@ func TestSilence(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		_, err = u.Dial(ctx)
 		cancel()
-		require.ErrorContains(t, err, "upstream "+u.Name()+": "+step, scheme)
+		require.ErrorContains(t, err, step, scheme)
 		require.ErrorContains(t, err, ": no answer in time", scheme)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.NoError(t, <-closed, "the connection is left open")
@@ -256,7 +256,7 @@ func TestTLSRefused(t *testing.T) {
 		{"closed", strconv.Itoa(closing.Addr().(*net.TCPAddr).Port), configs.TLSClient{CAFile: a.file}, "closed the connection"},
 	} {
 		_, err := dial(t, configs.Upstream{URI: "mqtts://127.0.0.1:" + c.port, TLS: c.tls})
-		require.ErrorContains(t, err, ": TLS handshake with 127.0.0.1:"+c.port+": ", c.name)
+		require.ErrorContains(t, err, "TLS handshake with 127.0.0.1:"+c.port+": ", c.name)
 		require.ErrorContains(t, err, c.want, c.name)
 	}
 	require.Empty(t, seen)

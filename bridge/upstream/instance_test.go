@@ -40,9 +40,9 @@ func TestInstance(t *testing.T) {
 	require.ErrorContains(t, err, "refers to no other Server")
 
 	for name, want := range map[string]string{
-		"stopped": "upstream instance://stopped: connect to instance stopped: it is stopped",
-		"panics":  "upstream instance://panics: connect to instance panics: it panicked: oops",
-		"nothing": "upstream instance://nothing: connect to instance nothing: it gave no connection",
+		"stopped": "connect to instance stopped: it is stopped",
+		"panics":  "connect to instance panics: it panicked: oops",
+		"nothing": "connect to instance nothing: it gave no connection",
 	} {
 		u, err := New(configs.Upstream{URI: "instance://" + name}, dial)
 		require.NoError(t, err)
@@ -53,5 +53,5 @@ func TestInstance(t *testing.T) {
 	u, err = New(configs.Upstream{URI: "instance://other"}, nil)
 	require.NoError(t, err)
 	_, err = u.Dial(t.Context())
-	require.ErrorContains(t, err, "upstream instance://other: there is no other instance in this process")
+	require.ErrorContains(t, err, "there is no other instance in this process")
 }
