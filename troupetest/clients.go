@@ -38,7 +38,8 @@ func (b *Broker) clients() (all []Client) {
 	return all
 }
 
-// WaitConnected waits until a Client is connected, "": any, and returns it.
+// WaitConnected waits until a Client is connected, "": any, and returns it. The
+// broker has let it in then; its library may know a moment later.
 func (b *Broker) WaitConnected(t TB, client string) (found Client) {
 	t.Helper()
 	b.await(t, func() bool { return b.find(client, &found) }, func() string {
