@@ -9,12 +9,9 @@ import (
 	"go.uber.org/zap"
 )
 
-// API answers requests over HTTP, wherever it is mounted, until Close. What it
-// takes to do so is made for the first request: an instance that nobody asks pays
-// nothing for it.
+// API answers requests over HTTP, wherever it is mounted, until Close.
 type API struct {
 	handlers Handlers
-	routes   func() http.Handler
 	ctx      context.Context // done once closed
 	cancel   context.CancelFunc
 
@@ -29,7 +26,6 @@ func NewAPI(h Handlers) *API {
 		h.Log = zap.NewNop()
 	}
 	a := &API{handlers: h}
-	a.routes = sync.OnceValue(a.build)
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	return a
 }
@@ -41,12 +37,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer a.busy.Done()
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), asked{}, a))
 	defer cancel()
 	defer a.cut(w, cancel)()
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	a.routes().ServeHTTP(&quiet{w}, r.WithContext(ctx))
+	routes().ServeHTTP(&quiet{w}, r.WithContext(ctx))
 }
 
 // Close ends the answers that are on their way and waits for the handlers to

@@ -10,10 +10,7 @@ import (
 	"go.uber.org/zap"
 )
 
-func (a *API) backupRoutes(api huma.API) {
-	if a.handlers.Backup == nil {
-		return
-	}
+func backupRoutes(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "backup", Method: http.MethodGet, Path: "/v1/backup", Tags: []string{"storage"},
 		Summary: "Make a backup",
@@ -23,15 +20,20 @@ func (a *API) backupRoutes(api huma.API) {
 			"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}},
 		}}},
 		Errors: []int{http.StatusNotFound, http.StatusServiceUnavailable},
-	}, func(context.Context, *struct{}) (*huma.StreamResponse, error) {
-		return &huma.StreamResponse{Body: func(c huma.Context) {
-			r, w := humago.Unwrap(c)
-			a.backup(w, r)
-		}}, nil
-	})
+	}, of((*API).backup))
 }
 
-func (a *API) backup(w http.ResponseWriter, r *http.Request) {
+func (a *API) backup(context.Context, *struct{}) (*huma.StreamResponse, error) {
+	if a.handlers.Backup == nil {
+		return nil, missing("storage")
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		r, w := humago.Unwrap(c)
+		a.writeBackup(w, r)
+	}}, nil
+}
+
+func (a *API) writeBackup(w http.ResponseWriter, r *http.Request) {
 	out := &stream{ResponseWriter: w}
 	if q, ok := w.(*quiet); ok {
 		out.ResponseWriter = q.ResponseWriter // the handler has to know that nobody reads

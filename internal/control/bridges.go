@@ -69,24 +69,13 @@ type bridgeSwitched struct {
 	To   string `query:"to" example:"mqtts://node2.example:8883" doc:"The upstream, by the name that it has in upstreams. Without it, it is the next one."`
 }
 
-func (a *API) bridgeRoutes(api huma.API) {
-	if a.handlers.Bridges != nil {
-		huma.Register(api, huma.Operation{
-			OperationID: "bridges", Method: http.MethodGet, Path: "/v1/bridges", Tags: []string{"bridges"},
-			Summary:     "Say how the bridges are",
-			Description: "How the bridges are, in the order of the configuration.",
-			Errors:      []int{http.StatusServiceUnavailable},
-		}, func(ctx context.Context, _ *struct{}) (*body[[]Bridge], error) {
-			bridges, err := a.handlers.Bridges(ctx)
-			if err != nil {
-				return nil, failure(err, http.StatusInternalServerError)
-			}
-			return &body[[]Bridge]{some(bridges)}, nil
-		})
-	}
-	if a.handlers.Order == nil {
-		return
-	}
+func bridgeRoutes(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "bridges", Method: http.MethodGet, Path: "/v1/bridges", Tags: []string{"bridges"},
+		Summary:     "Say how the bridges are",
+		Description: "How the bridges are, in the order of the configuration.",
+		Errors:      []int{http.StatusNotFound, http.StatusServiceUnavailable},
+	}, of((*API).bridges))
 	operation := func(action, summary, description string) huma.Operation {
 		return huma.Operation{
 			OperationID: action + "-bridge", Method: http.MethodPost, Path: "/v1/bridges/{name}/" + action, Tags: []string{"bridges"},
@@ -95,9 +84,9 @@ func (a *API) bridgeRoutes(api huma.API) {
 		}
 	}
 	plain := func(action, summary, description string) {
-		huma.Register(api, operation(action, summary, description), func(ctx context.Context, in *bridgeNamed) (*struct{}, error) {
+		huma.Register(api, operation(action, summary, description), of(func(a *API, ctx context.Context, in *bridgeNamed) (*struct{}, error) {
 			return nil, a.order(ctx, Order{Bridge: in.Name, Action: action})
-		})
+		}))
 	}
 	plain("pause", "Close the link of a bridge and leave it closed", "The bridge goes on to take messages, which wait for the upstream.")
 	plain("resume", "Let a bridge go on", "After a pause or a drain.")
@@ -105,12 +94,26 @@ func (a *API) bridgeRoutes(api huma.API) {
 		"Answers when nothing waits any more, which may take as long as the upstream is away. The bridge is then idle until it is resumed. Who ends the request ends the waiting and not the draining.")
 	huma.Register(api, operation("switch", "Go to another upstream now",
 		"Answers when that has begun. The link that is there is left once the other is fully connected, and what is in flight completed."),
-		func(ctx context.Context, in *bridgeSwitched) (*struct{}, error) {
+		of(func(a *API, ctx context.Context, in *bridgeSwitched) (*struct{}, error) {
 			return nil, a.order(ctx, Order{Bridge: in.Name, Action: "switch", To: in.To})
-		})
+		}))
+}
+
+func (a *API) bridges(ctx context.Context, _ *struct{}) (*body[[]Bridge], error) {
+	if a.handlers.Bridges == nil {
+		return nil, missing("bridges")
+	}
+	bridges, err := a.handlers.Bridges(ctx)
+	if err != nil {
+		return nil, failure(err, http.StatusInternalServerError)
+	}
+	return &body[[]Bridge]{some(bridges)}, nil
 }
 
 func (a *API) order(ctx context.Context, o Order) error {
+	if a.handlers.Order == nil {
+		return missing("bridges")
+	}
 	if err := a.handlers.Order(ctx, o); err != nil {
 		return failure(err, http.StatusConflict)
 	}

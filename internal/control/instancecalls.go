@@ -38,54 +38,28 @@ type Addition struct {
 	Config string   `json:"config" minLength:"1" example:"/etc/troupe/edge.yaml" doc:"Absolute path of a configuration file on the machine of the broker."`
 }
 
-func (a *API) instanceRoutes(api huma.API) {
-	if a.handlers.Instances == nil {
-		return
-	}
+func instanceRoutes(api huma.API) {
 	operation := func(id, method, path, summary, description string, errors ...int) huma.Operation {
 		return huma.Operation{
 			OperationID: id, Method: method, Path: path, Tags: []string{"instances"}, Summary: summary, Description: description,
-			Errors: append(errors, http.StatusServiceUnavailable),
+			Errors: append(errors, http.StatusNotFound, http.StatusServiceUnavailable),
 		}
 	}
 	huma.Register(api, operation("instances", http.MethodGet, "/v1/instances", "Say how the instances are",
-		"All instances of the process, those that do not run too, by name."),
-		func(ctx context.Context, _ *struct{}) (*body[[]Instance], error) {
-			all, err := a.list(ctx)
-			return &body[[]Instance]{all}, err
-		})
+		"All instances of the process, those that do not run too, by name."), of((*API).listInstances))
 	huma.Register(api, operation("instance", http.MethodGet, "/v1/instances/{name}", "Say how an instance is",
-		"One instance of the process.", http.StatusNotFound),
-		func(ctx context.Context, in *instanceNamed) (*body[Instance], error) {
-			i, err := a.instance(ctx, in.Name)
-			return &body[Instance]{i}, err
-		})
+		"One instance of the process."), of((*API).showInstance))
 	adding := operation("add-instances", http.MethodPost, "/v1/instances", "Add the instances of a configuration file",
 		"Reads the file and starts what is in it. When something is wrong with it, or an instance in it cannot live beside those that there are, none is added. "+
 			"They are not there any more when the process is started again without the file.", http.StatusForbidden, http.StatusConflict)
 	adding.DefaultStatus, adding.MaxBodyBytes = http.StatusCreated, 64<<10
-	huma.Register(api, adding, a.add)
+	huma.Register(api, adding, of((*API).addInstances))
 
 	action := func(action, summary, description string) huma.Operation {
-		return operation(action+"-instance", http.MethodPost, "/v1/instances/{name}/"+action, summary, description,
-			http.StatusForbidden, http.StatusNotFound, http.StatusConflict)
+		return operation(action+"-instance", http.MethodPost, "/v1/instances/{name}/"+action, summary, description, http.StatusForbidden, http.StatusConflict)
 	}
-	huma.Register(api, action("start", "Start an instance", "Starts one that is stopped, failed or waiting, and answers when it runs."),
-		func(ctx context.Context, in *instanceNamed) (*body[Instance], error) {
-			if err := a.judge(ctx, in.Name, a.handlers.Instances.Start(ctx, in.Name)); err != nil {
-				return nil, err
-			}
-			i, err := a.instance(ctx, in.Name)
-			return &body[Instance]{i}, err
-		})
-	huma.Register(api, action("reload", "Read the configuration of an instance again", "What is wrong with it changes nothing."),
-		func(ctx context.Context, in *instanceNamed) (*body[Reloaded], error) {
-			restart, err := a.handlers.Instances.Reload(ctx, in.Name)
-			if err := a.judge(ctx, in.Name, err); err != nil {
-				return nil, err
-			}
-			return &body[Reloaded]{Reloaded{some(restart)}}, nil
-		})
+	huma.Register(api, action("start", "Start an instance", "Starts one that is stopped, failed or waiting, and answers when it runs."), of((*API).startInstance))
+	huma.Register(api, action("reload", "Read the configuration of an instance again", "What is wrong with it changes nothing."), of((*API).reloadInstance))
 	stop := action("stop", "Stop an instance",
 		"Answers when it has ended, with 200. The instance that answers itself says so first, with 202, and stops then. It stays stopped until it is started, and the process ends with its last instance.")
 	stopped := map[string]*huma.MediaType{"application/json": {Schema: api.OpenAPI().Components.Schemas.Schema(typeOf[Instance](), true, "")}}
@@ -93,26 +67,62 @@ func (a *API) instanceRoutes(api huma.API) {
 		"200": {Description: "It has ended.", Content: stopped},
 		"202": {Description: "It answers, and stops then.", Content: stopped},
 	}
-	huma.Register(api, stop, func(ctx context.Context, in *instanceNamed) (*huma.StreamResponse, error) {
-		own := in.Name == a.handlers.Name
-		if !own {
-			if err := a.judge(ctx, in.Name, a.handlers.Instances.Stop(ctx, in.Name)); err != nil {
-				return nil, err
-			}
-		}
-		i, err := a.instance(ctx, in.Name)
-		if err != nil {
+	huma.Register(api, stop, of((*API).stopInstance))
+}
+
+func (a *API) listInstances(ctx context.Context, _ *struct{}) (*body[[]Instance], error) {
+	all, err := a.list(ctx)
+	return &body[[]Instance]{all}, err
+}
+
+func (a *API) showInstance(ctx context.Context, in *instanceNamed) (*body[Instance], error) {
+	i, err := a.instance(ctx, in.Name)
+	return &body[Instance]{i}, err
+}
+
+func (a *API) startInstance(ctx context.Context, in *instanceNamed) (*body[Instance], error) {
+	if a.handlers.Instances == nil {
+		return nil, missing("instances")
+	}
+	if err := a.judge(ctx, in.Name, a.handlers.Instances.Start(ctx, in.Name)); err != nil {
+		return nil, err
+	}
+	return a.showInstance(ctx, in)
+}
+
+func (a *API) reloadInstance(ctx context.Context, in *instanceNamed) (*body[Reloaded], error) {
+	if a.handlers.Instances == nil {
+		return nil, missing("instances")
+	}
+	restart, err := a.handlers.Instances.Reload(ctx, in.Name)
+	if err := a.judge(ctx, in.Name, err); err != nil {
+		return nil, err
+	}
+	return &body[Reloaded]{Reloaded{some(restart)}}, nil
+}
+
+func (a *API) stopInstance(ctx context.Context, in *instanceNamed) (*huma.StreamResponse, error) {
+	if a.handlers.Instances == nil {
+		return nil, missing("instances")
+	}
+	own := in.Name == a.handlers.Name
+	if !own {
+		if err := a.judge(ctx, in.Name, a.handlers.Instances.Stop(ctx, in.Name)); err != nil {
 			return nil, err
 		}
-		return &huma.StreamResponse{Body: func(c huma.Context) {
-			_, w := humago.Unwrap(c)
-			if own {
-				a.stopOwn(w, i)
-				return
-			}
-			answer(w, http.StatusOK, "application/json", i)
-		}}, nil
-	})
+	}
+	i, err := a.instance(ctx, in.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		_, w := humago.Unwrap(c)
+		if own {
+			a.stopOwn(w, i)
+			return
+		}
+		answer(w, http.StatusOK, "application/json", i)
+	}}, nil
 }
 
 // stopOwn stops the instance that answers, once that has left.
@@ -137,7 +147,10 @@ func (a *API) stopOwn(w http.ResponseWriter, i Instance) {
 	}()
 }
 
-func (a *API) add(ctx context.Context, in *body[Addition]) (*body[Added], error) {
+func (a *API) addInstances(ctx context.Context, in *body[Addition]) (*body[Added], error) {
+	if a.handlers.Instances == nil {
+		return nil, missing("instances")
+	}
 	if !filepath.IsAbs(in.Body.Config) {
 		return nil, problem(http.StatusUnprocessableEntity, fmt.Sprintf("config: %q is not an absolute path; the working directory of the broker may be another than yours", in.Body.Config))
 	}
@@ -149,6 +162,9 @@ func (a *API) add(ctx context.Context, in *body[Addition]) (*body[Added], error)
 }
 
 func (a *API) list(ctx context.Context) ([]Instance, error) {
+	if a.handlers.Instances == nil {
+		return nil, missing("instances")
+	}
 	all, err := a.handlers.Instances.List(ctx)
 	if err != nil {
 		return nil, problem(http.StatusInternalServerError, err.Error())

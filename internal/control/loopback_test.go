@@ -51,7 +51,7 @@ func TestPortWhereThereAreNoSockets(t *testing.T) {
 	got, err := c.Storage(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, "i", got.Instance)
-	require.ErrorContains(t, c.Start(t.Context(), "x"), "the instance at "+readToken(t, dir).Address+" of "+tokenFile(dir)+": there is no POST")
+	require.ErrorContains(t, c.Start(t.Context(), "x"), "the instance at "+readToken(t, dir).Address+" of "+tokenFile(dir)+": nothing is known of instances here")
 
 	if runtime.GOOS != "windows" {
 		at, err := os.Stat(tokenFile(dir))

@@ -2,10 +2,12 @@ package control
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -26,15 +28,30 @@ func some[T any](list []T) []T {
 	return list
 }
 
-// build makes what answers.
-func (a *API) build() http.Handler {
+// asked is the key of the API in the context of a request.
+type asked struct{}
+
+// of makes a handler of huma out of one of an API: that of the request.
+func of[I, O any](handle func(*API, context.Context, *I) (*O, error)) func(context.Context, *I) (*O, error) {
+	return func(ctx context.Context, in *I) (*O, error) { return handle(ctx.Value(asked{}).(*API), ctx, in) }
+}
+
+// missing is why there is no answer where an API was given none.
+func missing(what string) *Problem {
+	return problem(http.StatusNotFound, "nothing is known of "+what+" here")
+}
+
+// routes are what answers, for all APIs of the process, of whose state there is
+// nothing in it. They are made for the first request: they take as much memory
+// as some hundred idle Clients, which nobody pays who is not asked.
+var routes = sync.OnceValue(func() http.Handler {
 	mux := http.NewServeMux()
-	api := humago.New(mux, a.settings())
-	a.storageRoutes(api)
-	a.backupRoutes(api)
-	a.bridgeRoutes(api)
-	a.instanceRoutes(api)
-	a.documentRoutes(mux, api.OpenAPI())
+	api := humago.New(mux, settings())
+	storageRoutes(api)
+	backupRoutes(api)
+	bridgeRoutes(api)
+	instanceRoutes(api)
+	documentRoutes(mux, api.OpenAPI())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "there is no "+r.Method+" "+r.URL.Path)
 	})
@@ -44,11 +61,11 @@ func (a *API) build() http.Handler {
 		refuse(w, http.StatusForbidden, "the request comes from a page of another site, which may not ask anything here")
 	}))
 	return guard.Handler(mux)
-}
+})
 
 // settings are what huma makes the API with. What it would serve of itself is not
 // asked for: its pages load scripts from elsewhere.
-func (a *API) settings() huma.Config {
+func settings() huma.Config {
 	schemas := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 	schemas.RegisterTypeAlias(typeOf[huma.ErrorModel](), typeOf[Problem]())
 	c := huma.Config{
@@ -56,7 +73,6 @@ func (a *API) settings() huma.Config {
 			OpenAPI: "3.1.0",
 			Info: &huma.Info{
 				Title:       "TroupeMQ",
-				Version:     cmp.Or(a.handlers.Version, "unknown"),
 				Description: "What a running instance answers, and what it can be asked. Times are in RFC 3339, sizes in bytes. Who cannot be answered gets a problem in the form of RFC 9457.",
 			},
 			Tags: []*huma.Tag{
@@ -82,10 +98,12 @@ func (a *API) settings() huma.Config {
 
 // documentRoutes answer with the document. It is made for each request, of which
 // there are few: kept, it would take more memory than all else here.
-func (a *API) documentRoutes(mux *http.ServeMux, document *huma.OpenAPI) {
+func documentRoutes(mux *http.ServeMux, document *huma.OpenAPI) {
 	serve := func(path, kind string, write func(*huma.OpenAPI) ([]byte, error)) {
 		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
-			here := *document
+			here, info := *document, *document.Info
+			here.Info = &info
+			info.Version = cmp.Or(r.Context().Value(asked{}).(*API).handlers.Version, "unknown")
 			if prefix := mountedAt(r); prefix != "" {
 				here.Servers = []*huma.Server{{URL: prefix}}
 			}

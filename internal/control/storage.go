@@ -63,22 +63,24 @@ func UsageOf(u persistence.Usage) Usage {
 	return Usage{Disk: u.Disk, Free: u.Free, Memory: u.Memory, Parts: parts}
 }
 
-func (a *API) storageRoutes(api huma.API) {
-	if a.handlers.Storage == nil {
-		return
-	}
+func storageRoutes(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "storage", Method: http.MethodGet, Path: "/v1/storage", Tags: []string{"storage"},
 		Summary:     "Say what uses the space",
 		Description: "How much the instance has on disk and in memory, and what it is.",
 		Errors:      []int{http.StatusNotFound, http.StatusServiceUnavailable},
-	}, func(ctx context.Context, _ *struct{}) (*body[Storage], error) {
-		s, err := a.handlers.Storage(ctx)
-		if err != nil {
-			return nil, failure(err, http.StatusInternalServerError)
-		}
-		return &body[Storage]{s}, nil
-	})
+	}, of((*API).storage))
+}
+
+func (a *API) storage(ctx context.Context, _ *struct{}) (*body[Storage], error) {
+	if a.handlers.Storage == nil {
+		return nil, missing("storage")
+	}
+	s, err := a.handlers.Storage(ctx)
+	if err != nil {
+		return nil, failure(err, http.StatusInternalServerError)
+	}
+	return &body[Storage]{s}, nil
 }
 
 // Storage asks what uses the space.
