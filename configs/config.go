@@ -44,7 +44,7 @@ type Auth struct {
 
 // Supervision says what becomes of an instance when it fails.
 type Supervision struct {
-	// OnFailure is what happens when the instance fails, at its start or later. `restart`: it is started again, after a pause; `stop`: it stays stopped, and the others go on; `stop-all`: the process ends, with the reason; `auto`: restart if there are other instances in the process, otherwise stop. The process ends with the last of its instances.
+	// OnFailure is what happens when the instance fails, at its start or later. `restart`: it is started again, after a pause; `stop`: it stays stopped, and the others go on; `stop-all`: the process ends, with the reason; `auto`: restart if there are other instances in the process, otherwise stop. The process ends with the last of its instances. With `auto` and `stop-all` a process is not started at all if somebody else has a port or the data directory of the instance.
 	OnFailure OnFailure `koanf:"on_failure"`
 	// Backoff is the pause before it is started again.
 	Backoff Backoff `koanf:"backoff"`
