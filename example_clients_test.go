@@ -36,12 +36,11 @@ func ExampleWithAuthenticator() {
 		}
 		return nil
 	})
-	c := configs.Defaults()
-	c.DataDir = ""
-	nobody := false // comes in without a user name
-	c.Listeners[0].Address, c.Listeners[0].AllowAnonymous = "127.0.0.1:0", &nobody
-
-	broker, err := troupe.New(troupe.WithConfig(c), troupe.WithAuthenticator(authenticate))
+	broker, err := troupe.New(troupe.WithAuthenticator(authenticate), troupe.WithSettings(func(c *configs.Config) {
+		c.DataDir = ""
+		nobody := false // comes in without a user name
+		c.Listeners[0].Address, c.Listeners[0].AllowAnonymous = "127.0.0.1:0", &nobody
+	}))
 	if err != nil {
 		panic(err)
 	}
