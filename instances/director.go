@@ -311,6 +311,8 @@ func (d *director) down(m *down) {
 		log.Error("the instance failed, and with it end all others, as supervision.on_failure says", zap.Error(m.err))
 	case i.life.state == troupe.InstanceFailed && d.lives():
 		log.Error("the instance failed, and stays stopped", zap.Error(m.err))
+	case i.life.state == troupe.InstanceStopped && !d.closing:
+		log.Info("the instance is stopped")
 	}
 	d.act(i, a)
 }

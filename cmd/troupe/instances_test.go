@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/stretchr/testify/require"
 )
 
@@ -330,4 +331,92 @@ func TestKillSeveral(t *testing.T) {
 		c.expect("kept in " + name)
 		c.nothingMore()
 	}
+}
+
+// Commands stop, start, reload and add instances of a running process, by the
+// directory of any of them; the process ends with the last.
+func TestCtlOfSeveral(t *testing.T) {
+	dir := place(t)
+	s := serveSeveral(t, dir, map[string]string{
+		"all.yaml":  "data_dir: data\ninstances:\n- {name: a, listeners: [{name: tcp, address: '127.0.0.1:0'}]}\n- {name: b, listeners: []}\n",
+		"more.yaml": "name: more\ndata_dir: more\nlisteners: [{name: tcp, address: '127.0.0.1:0'}]\n",
+	}, "-c", "all.yaml")
+	s.says("troupe: b: data directory")
+	client := paho3(t, s.address("a"), 4, "c", nil)
+	ctl := func(args ...string) result {
+		t.Helper()
+		return work(t, dir, nil, append([]string{"ctl", "instance"}, args...)...)
+	}
+	states := func() map[string]string {
+		t.Helper()
+		r := ctl("list", "--json", "-c", "all.yaml")
+		require.Equal(t, exitDone, r.code, r.stderr)
+		var list []struct{ Name, State string }
+		require.NoError(t, json.Unmarshal([]byte(r.stdout), &list))
+		is := make(map[string]string)
+		for _, i := range list {
+			is[i.Name] = i.State
+		}
+		return is
+	}
+	require.Equal(t, map[string]string{"a": "running", "b": "running"}, states())
+	require.Equal(t, exitDone, ctl("stop", "b", "-c", "all.yaml").code)
+	require.Equal(t, map[string]string{"a": "running", "b": "stopped"}, states())
+	require.Equal(t, exitDone, ctl("start", "b", "-c", "all.yaml").code)
+	require.Equal(t, exitFailure, ctl("start", "b", "-c", "all.yaml").code)
+
+	require.Equal(t, result{exitDone, "more\n", ""}, ctl("add", "more.yaml", "-c", "all.yaml"))
+	paho3(t, s.address("more"), 4, "c", nil).publish("x", 1, false, "x")
+	r := ctl("add", "more.yaml", "-c", "all.yaml")
+	require.Equal(t, exitFailure, r.code)
+	require.Contains(t, r.stderr, `"more" is the name of instance more`)
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "more.yaml"), []byte("name: more\ndata_dir: more\nlisteners: []\n"), 0o600))
+	r = ctl("reload", "more", "--data-dir", "more")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	require.Contains(t, r.stdout, "listeners")
+
+	client.publish("x", 1, false, "still here")
+	for _, name := range []string{"b", "more"} {
+		require.Equal(t, exitDone, ctl("stop", name, "--data-dir", "more").code)
+	}
+	s.says("the instance is stopped", `"instance":"b"`)
+	require.Equal(t, exitDone, ctl("stop", "a", "-c", "all.yaml").code)
+	require.Equal(t, exitDone, s.exit(t), s.log)
+}
+
+// Users of one instance are nobody to another, whatever they are called.
+func TestUsersOfOneInstance(t *testing.T) {
+	dir := place(t)
+	const config = `data_dir: ""
+instances:
+- {name: a, listeners: [{name: tcp, address: "127.0.0.1:0"}], auth: {password_file: a-users}}
+- {name: b, listeners: [{name: tcp, address: "127.0.0.1:0"}], auth: {password_file: b-users}}
+- {name: c, listeners: [{name: tcp, address: "127.0.0.1:0"}]}
+`
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "all.yaml"), []byte(config), 0o600))
+	for _, name := range []string{"a", "b"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name+"-users"), nil, 0o600))
+		r := passwd(t, dir, "secret of "+name, "set", "-c", "all.yaml", "--instance", name, "ann")
+		require.Equal(t, exitDone, r.code, r.stderr)
+	}
+	s := serveSeveral(t, dir, nil, "-c", "all.yaml")
+	as := func(password string) func(*mqtt.ClientOptions) {
+		return func(o *mqtt.ClientOptions) { o.SetUsername("ann").SetPassword(password) }
+	}
+	refused := func(address string, change func(*mqtt.ClientOptions)) {
+		t.Helper()
+		o := mqtt.NewClientOptions().AddBroker("tcp://" + address).SetProtocolVersion(4).SetClientID("x").SetAutoReconnect(false)
+		change(o)
+		token := mqtt.NewClient(o).Connect()
+		require.True(t, token.WaitTimeout(patience))
+		require.Error(t, token.Error())
+	}
+	a, b := s.address("a"), s.address("b")
+	paho3(t, a, 4, "c", as("secret of a")).publish("x", 1, false, "x")
+	paho3(t, b, 4, "c", as("secret of b")).publish("x", 1, false, "x")
+	refused(a, as("secret of b"))
+	refused(b, as("secret of a"))
+	refused(a, func(*mqtt.ClientOptions) {})
+	paho3(t, s.address("c"), 4, "c", nil).publish("x", 1, false, "x")
 }
