@@ -11,7 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/protocol/packet"
+	"github.com/troupemq/troupe/protocol/topic"
 )
 
 // subscribeTo subscribes to "a" with a function, and closes the subscription at the end.
@@ -239,6 +241,45 @@ func TestPublishersWaitForAFunction(t *testing.T) {
 		want = append(want, fmt.Sprint(i))
 	}
 	require.Equal(t, append(want, "last"), got, "nothing is lost, and the order is kept")
+}
+
+// A function that others wait for asks and publishes elsewhere.
+func TestFunctionThatHoldsUpPublishersPublishesElsewhere(t *testing.T) {
+	b := start(t)
+	responds(t, b, upper)
+	behind := make(chan struct{})
+	answers := make(chan string, 8)
+	subscribeTo(t, b, func(*Message) {
+		<-behind
+		publish(t, b, "elsewhere", "x")
+		a, err := b.Request(within(t), Message{Topic: "service/x", Payload: []byte("hello")})
+		require.NoError(t, err)
+		answers <- string(a.Payload)
+	}, WithQueue(1, SlowPublishers))
+	const messages = 4
+	done := make(chan error, messages)
+	for range messages {
+		go func() { done <- b.Publish(within(t), Message{Topic: "a", QoS: AtLeastOnce}) }()
+	}
+	require.Eventually(t, func() bool { return subscribersFull(b) }, patience, time.Millisecond)
+	close(behind)
+	for range messages {
+		require.Equal(t, "HELLO", wait(t, answers, "it waits for itself"))
+		require.NoError(t, wait(t, done, "Publish does not return"))
+	}
+}
+
+// subscribersFull tells whether the receiver of "a" slows publishers down.
+func subscribersFull(b *Broker) bool {
+	index := b.tree.tables.Snapshot(b.tree.tables.Shard("a"))
+	var found topic.Matches[message.Subscription]
+	index.Match([]byte("a"), &found)
+	for _, set := range found.Sets {
+		if _, sub := set.First(); sub.Full.Load() {
+			return true
+		}
+	}
+	return false
 }
 
 func TestWithoutOwn(t *testing.T) {

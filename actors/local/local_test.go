@@ -80,6 +80,20 @@ func TestPublishIsAnsweredWhenThereIsRoom(t *testing.T) {
 	require.Equal(t, packet.Success, <-fourth)
 }
 
+func TestCallersDoNotWaitForReceiversOfOthers(t *testing.T) {
+	s := newScene(t)
+	pid, publish := s.publisher()
+	w, r := s.subscribed()
+	w.Deep = 1024
+	waiting := publish(run("1"))
+	require.Empty(t, waiting)
+	elsewhere := packet.NewRun(&packet.Publish{Topic: []byte("b")}, packet.V5)
+	require.Equal(t, packet.NoMatchingSubscribers, <-publish(elsewhere))
+	require.Empty(t, waiting)
+	s.Send(pid, &message.Credit{Receiver: r})
+	require.Equal(t, packet.Success, <-waiting)
+}
+
 func TestExpiryCountsFromThePublish(t *testing.T) {
 	s := newScene(t)
 	_, publish := s.publisher()

@@ -37,12 +37,14 @@ type Publisher struct {
 	timer     *eventloop.Timer
 }
 
-// reply is owed for a message: once no receiver is too far behind, and what has
-// to be written is.
+// reply is owed for a message: once none of its receivers is too far behind, and
+// what has to be written is.
 type reply struct {
 	to     chan<- packet.ReasonCode
 	code   packet.ReasonCode
-	ticket *message.Ticket // nil: nothing has to be written
+	ticket *message.Ticket     // nil: nothing has to be written
+	slowed []*message.Receiver // that were too far behind
+	fanned bool                // it may not have come to all of them yet
 }
 
 // NewPublisher makes the actor. It runs on loop, and keeps to a rate with all others who have it.
@@ -110,25 +112,35 @@ func (p *Publisher) publish(m *message.Publish) {
 	}
 	p.codes = p.publisher.Publish([]*packet.Run{m.Run}, now, p.codes[:0])
 	p.current = nil
-	ticket := p.publisher.Ticket()
-	if p.codes[0] == packet.QuotaExceeded || ticket == nil && !p.publisher.Blocked() {
-		ticket.Release()
-		m.Reply <- p.codes[0]
+	r := reply{m.Reply, p.codes[0], p.publisher.Ticket(), p.publisher.Slowed(), p.publisher.Busy()}
+	if r.code == packet.QuotaExceeded || r.ticket == nil && p.ready(&r) {
+		r.ticket.Release()
+		r.to <- r.code
 		return
 	}
-	p.waiting = append(p.waiting, reply{m.Reply, p.codes[0], ticket})
-	ticket.Release()
-	p.answer()
+	p.waiting = append(p.waiting, r)
+	r.ticket.Release()
+	p.recheck()
 }
 
-func (p *Publisher) answer() {
-	if p.publisher.Blocked() {
-		p.loop.Start(p.timer, p.loop.Now()+recheckAfter)
-		return
+// ready tells whether the answer can be given.
+func (p *Publisher) ready(r *reply) bool {
+	if r.fanned && p.publisher.Blocked() {
+		return false
 	}
+	r.fanned = false
+	for len(r.slowed) > 0 && !p.publisher.Waits(r.slowed[0]) {
+		r.slowed = r.slowed[1:]
+	}
+	return len(r.slowed) == 0 && r.ticket.In(p.committed) && !r.ticket.Owed()
+}
+
+// answer gives the answers that are owed and can be given.
+func (p *Publisher) answer() {
+	p.recheck()
 	kept := p.waiting[:0]
 	for _, r := range p.waiting {
-		if r.ticket.In(p.committed) && !r.ticket.Owed() {
+		if p.ready(&r) {
 			r.to <- r.code
 		} else {
 			kept = append(kept, r)
@@ -136,4 +148,11 @@ func (p *Publisher) answer() {
 	}
 	clear(p.waiting[len(kept):])
 	p.waiting = kept
+}
+
+// recheck looks at the receivers that are behind some time later.
+func (p *Publisher) recheck() {
+	if p.publisher.Blocked() {
+		p.loop.Start(p.timer, p.loop.Now()+recheckAfter)
+	}
 }

@@ -42,6 +42,7 @@ type Publisher struct {
 
 	ticket  *message.Ticket     // of the Publish under way or just done; nil: nothing of it has to be written
 	blocked []*message.Receiver // owe a Credit
+	slowed  []*message.Receiver // of the program's publisher: those of them that the last Publish came to
 	jobs    []job               // fan-outs under way or waiting behind one, in order
 }
 
@@ -72,6 +73,7 @@ func NewPublisher(tables *Tables, self *actor.PID, receiver uint64) Publisher {
 // Order holds in whole for each pair of publisher and receiver: a batch is
 // closed as soon as a run goes elsewhere, and batches are posted in order.
 func (p *Publisher) Publish(runs []*packet.Run, now int64, codes []packet.ReasonCode) []packet.ReasonCode {
+	p.slowed = nil
 	start := 0
 	var open *route // of runs[start:i]
 	var ahead *ahead
@@ -169,6 +171,14 @@ func (p *Publisher) Redistribute(lost []session.Redistribution) {
 // it gets to [Publisher.Credit], and calls [Publisher.Recheck] from time to
 // time.
 func (p *Publisher) Blocked() bool { return p != nil && (len(p.blocked) > 0 || p.Busy()) }
+
+// Slowed is the receivers of the last Publish that are far behind, and Waits
+// whether one of those still is. They are for the program, whose callers are not
+// to wait for one another's receivers.
+func (p *Publisher) Slowed() []*message.Receiver { return p.slowed }
+
+// Waits tells whether a receiver has not come to this publisher's Barrier.
+func (p *Publisher) Waits(r *message.Receiver) bool { return slices.Contains(p.blocked, r) }
 
 // Busy tells whether a fan-out is under way: its actor must not end before.
 func (p *Publisher) Busy() bool { return p != nil && len(p.jobs) > 0 }
@@ -350,6 +360,9 @@ func (p *Publisher) strained(r *message.Receiver) bool {
 func (p *Publisher) send(receiver *message.Receiver, m any, acknowledged bool) {
 	depth := receiver.Mailbox.Post(m)
 	if (depth >= depthHigh || acknowledged && p.strained(receiver)) && receiver.ID != p.id {
+		if p.id == ByProgram {
+			p.slowed = append(p.slowed, receiver)
+		}
 		if slices.Contains(p.blocked, receiver) {
 			return
 		}
