@@ -33,15 +33,14 @@ type Receiver struct {
 	// Durable says that what comes with QoS 1 and 2 is to be written before it is
 	// acknowledged. It is set before the first subscription and never changes.
 	Durable bool
+	// Program says that it is a subscription of the embedding program. It never
+	// changes.
+	Program bool
 	// Bridge says that it is the Session of a bridge, and Remote that what it gets
 	// with QoS 1 and 2 is acknowledged once the upstream has acknowledged it. They
 	// are set before the first subscription; Remote may change with a reload.
 	Bridge bool
 	Remote atomic.Bool
-
-	// Program says that it is a subscription of the embedding program. It never
-	// changes.
-	Program bool
 
 	Online atomic.Bool // has a Network Connection; shared subscriptions prefer these
 	Full   atomic.Bool // its queue is to take no more QoS 1 and 2: publishers are refused if that is the policy, otherwise slowed down
