@@ -215,3 +215,50 @@ func TestDialIsJudged(t *testing.T) {
 	defer conn.Close()
 	require.Equal(t, packet.NotAuthorized, newClient(t, conn).enter(durable("c")).Code)
 }
+
+// Who was let in, reads nothing and is still there does not keep the end from
+// coming: in memory nobody waits for it.
+func TestDialAndForget(t *testing.T) {
+	b := start(t)
+	var all []net.Conn
+	for i := range 20 {
+		conn, err := b.Dial(within(t))
+		require.NoError(t, err)
+		all = append(all, conn) // or it would be collected
+		if i%2 == 0 {
+			_, err = conn.Write(durable(fmt.Sprint("c", i)).Append(nil))
+			require.NoError(t, err)
+		}
+	}
+	begun := time.Now()
+	require.NoError(t, b.Shutdown(within(t)))
+	require.Less(t, time.Since(begun), goodbyeMost)
+	for _, conn := range all {
+		closed(t, conn)
+	}
+}
+
+// A connection that fails in every way is one lost connection.
+func TestServeBrokenConnection(t *testing.T) {
+	b := start(t)
+	c := connect(t, b, "other")
+	for range 10 {
+		ours, theirs := net.Pipe()
+		_ = ours.Close()
+		_ = theirs.Close()
+		require.NoError(t, b.Serve(theirs, ServeOptions{Anonymous: true}))
+	}
+	require.NoError(t, b.Serve(silent{}, ServeOptions{Anonymous: true}))
+	require.Eventually(t, func() bool { return b.Status().Connections == 1 }, patience, time.Millisecond)
+	c.ping()
+}
+
+// silent is a connection that knows nothing, not even where it comes from.
+type silent struct{ net.Conn }
+
+func (silent) Read([]byte) (int, error)         { return 0, io.ErrUnexpectedEOF }
+func (silent) Write([]byte) (int, error)        { return 0, io.ErrUnexpectedEOF }
+func (silent) Close() error                     { return io.ErrUnexpectedEOF }
+func (silent) RemoteAddr() net.Addr             { return nil }
+func (silent) SetReadDeadline(time.Time) error  { return io.ErrUnexpectedEOF }
+func (silent) SetWriteDeadline(time.Time) error { return io.ErrUnexpectedEOF }

@@ -198,6 +198,25 @@ func TestSilentHandshake(t *testing.T) {
 	}
 }
 
+// The broker ends TLS in order (close_notify), so that a Client can tell an end from
+// a connection that somebody cut: after DISCONNECT, and after its own last word.
+func TestTLSEndsInOrder(t *testing.T) {
+	a := testca.New(t)
+	broker := secured(t, a, "", "")
+	for name, last := range map[string][]byte{
+		"DISCONNECT": {byte(packet.TypeDisconnect) << 4, 0}, "malformed": {0xFF, 0},
+	} {
+		conn := dialTLS(t, broker.address, trusting(t, a))
+		code, err := connackOver(t, conn, plain("c", ""))
+		require.NoError(t, err)
+		require.Equal(t, packet.Success, code)
+		_, err = conn.Write(last)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, conn) // nil is close_notify: else it is an unexpected end
+		require.NoError(t, err, name)
+	}
+}
+
 // Who speaks plainly to the port, and who scans it a thousand times, is one line.
 func TestScannersAreOneLine(t *testing.T) {
 	a := testca.New(t)
