@@ -19,8 +19,9 @@ const (
 
 // Message is an Application Message.
 //
-// A Message that a subscription gets shares its byte slices with other
-// receivers: they may be kept, and must not be changed.
+// A Message that a subscription gets is its own, and shares its slices with other
+// receivers: they may be kept, and must not be changed. One that is published is
+// copied; the slices may be changed when the call has returned.
 type Message struct {
 	Topic   string
 	Payload []byte

@@ -23,8 +23,8 @@ func (e *RefusedError) Error() string {
 
 // Publish hands m to everybody who subscribes to its topic, and keeps it if
 // Retain is set. When it returns without an error, m is on its way to each
-// receiver and kept for those that are away. It returns later when a receiver
-// is far behind: that is back-pressure, bounded by ctx.
+// receiver and kept for those that are away. It returns later when one of its
+// receivers is far behind: that is back-pressure, bounded by ctx.
 //
 // Order is kept for the calls of one goroutine, whatever the topics: each
 // receiver gets their messages as they were published. m and all it points to

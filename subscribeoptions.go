@@ -38,8 +38,8 @@ const (
 	// a quarter is left; what they had sent before comes beyond the bound. They
 	// wait as long as it takes: who does not take messages holds up all who
 	// publish to him. A function that publishes to its own subscription may wait
-	// for itself; its context ends that. With QoS 0 nobody waits, and what comes
-	// beyond the bound is dropped.
+	// for itself; its context ends that. With QoS 0, of the message or of the
+	// subscription, nobody waits, and what comes beyond the bound is dropped.
 	SlowPublishers = local.Slow
 )
 

@@ -7,8 +7,29 @@
 //	if err := broker.Start(ctx); err != nil { … }
 //	defer broker.Shutdown(ctx)
 //
-//	_, err = broker.Subscribe(ctx, "sensors/#", func(m *troupe.Message) { … })
+//	_, err = broker.Subscribe(ctx, "sensors/#", troupe.AtLeastOnce, func(m *troupe.Message) { … })
 //	err = broker.Publish(ctx, troupe.Message{Topic: "sensors/1", Payload: []byte("21.5")})
+//
+// # What a program can rely on
+//
+// Concurrency: all methods may be called at any time from any goroutine, also by
+// functions that the Broker calls. Each such function runs on a goroutine that may
+// block; where it holds somebody up, its documentation says whom. A panic in one
+// is logged and costs what it was called for.
+//
+// Life: before Start and after Shutdown, or when the Broker has ended by itself,
+// what needs a running Broker returns [ErrNotRunning], and what waits returns it at
+// that moment. Shutdown does not wait for functions of the program; the Done of
+// their subscriptions does. What then still waits for them is dropped.
+//
+// Order: a receiver gets what one goroutine or Client publishes in that order,
+// across topics. There is no order between several of them.
+//
+// Ownership: what is handed to the Broker is the program's again when the call has
+// returned. What a function, channel or actor receives may be kept; slices in it
+// are shared and must not be changed.
+//
+// Contexts bound the call that they are given to and nothing after it.
 //
 // The package wires and holds no rules of MQTT: those are in protocol, and the
 // actors that live by them in actors. The tree of actors stands in tree.go.
