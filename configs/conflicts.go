@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -94,6 +95,27 @@ func (c *conflicts) identities(i, other *Instance) {
 			}
 		}
 	}
+}
+
+// Strangers are bridges to instances of the process (instance://name) that none of
+// all is. They wait until there is one of that name, and so are no error.
+func Strangers(all []Instance) []*Problem {
+	var found []*Problem
+	for n := range all {
+		i := &all[n]
+		for m := range i.Config.Bridges {
+			b := &i.Config.Bridges[m]
+			for k, u := range b.Endpoints() {
+				uri, err := ParseUpstream(u.URI)
+				if err != nil || uri.Scheme != "instance" || slices.ContainsFunc(all, func(o Instance) bool { return o.Config.Name == uri.Host }) {
+					continue
+				}
+				key := fmt.Sprintf("bridges[%d].%s", m, b.uriKey(k))
+				found = append(found, &Problem{Key: join(i.Entry, key), Source: i.place(key), Text: fmt.Sprintf("%q names no instance of this process; the bridge waits for one", withoutCredentials(u.URI))})
+			}
+		}
+	}
+	return found
 }
 
 // resolved is the path of a directory without links, as far as it is there.

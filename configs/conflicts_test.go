@@ -104,3 +104,17 @@ func TestAddressesThatCollide(t *testing.T) {
 		require.Equal(t, c.want, collide(c.b, c.a), "%s, %s", c.b, c.a)
 	}
 }
+
+// A bridge to an instance that there is not is allowed, since one may be added.
+func TestStrangers(t *testing.T) {
+	folder(t, map[string]string{"all.yaml": `data_dir: ''
+instances:
+- {name: a, listeners: [], bridges: [{name: up, upstreams: [instance://b, "instance://u:p@c"], forward: [{local: '#'}]}]}
+- {name: b, listeners: []}
+`})
+	all, err := LoadAll([]string{"all.yaml"}, inputs(t, nil))
+	require.NoError(t, err)
+	found := Strangers(all)
+	require.Len(t, found, 1)
+	require.EqualError(t, found[0], `all.yaml:3: instances[0].bridges[0].upstreams[1].uri: "instance://c" names no instance of this process; the bridge waits for one`)
+}

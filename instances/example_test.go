@@ -3,42 +3,47 @@ package instances_test
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/troupemq/troupe"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/instances"
 )
 
-// Two brokers that know nothing of each other. One is stopped while the other goes on.
+// Two tenants of one program, each with a broker of its own. One is stopped and
+// started again while the other runs.
 func Example() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	var all []configs.Instance
-	for _, name := range []string{"lines", "offices"} {
-		c := configs.Defaults()
-		c.Name, c.DataDir = name, "" // or a directory for each
-		c.Listeners[0].Address = "127.0.0.1:0"
-		c.Supervision.OnFailure = configs.OnFailureRestart
-		all = append(all, configs.Instance{Config: c})
-	}
-	supervisor, err := instances.New(instances.Options{
-		Broker: func(c configs.Config) []troupe.Option { return nil }, // what only the program has: who authenticates, hooks
+	ctx := context.Background()
+	tenants, err := instances.New(instances.Options{
+		Broker: func(c configs.Config) []troupe.Option {
+			return []troupe.Option{ /* who authenticates the Clients of tenant c.Name, say */ }
+		},
 	})
 	if err != nil {
 		panic(err)
 	}
-	defer func() { _ = supervisor.Shutdown(ctx) }()
-	if err := supervisor.Launch(ctx, all...); err != nil { // a name, port or directory that two want
+	tenant := func(name string) configs.Instance {
+		c := configs.Defaults()
+		c.Name, c.DataDir = name, "" // nothing on disk
+		c.Listeners[0].Address = "127.0.0.1:0"
+		c.Supervision.OnFailure = configs.OnFailureRestart
+		return configs.Instance{Config: c}
+	}
+	if err := tenants.Launch(ctx, tenant("acme"), tenant("umbrella")); err != nil {
 		panic(err)
 	}
-
-	_ = supervisor.Stop(ctx, "lines")
-	list, _ := supervisor.List(ctx)
-	for _, instance := range list {
-		fmt.Println(instance.Name, instance.State)
+	fmt.Println(tenants.Stop(ctx, "acme"))
+	list, _ := tenants.List(ctx)
+	for _, i := range list {
+		fmt.Println(i.Name, i.State)
 	}
+	fmt.Println(tenants.Start(ctx, "acme"))
+	fmt.Println(tenants.Start(ctx, "initech"))
+	fmt.Println(tenants.Shutdown(ctx))
 	// Output:
-	// lines stopped
-	// offices running
+	// <nil>
+	// acme stopped
+	// umbrella running
+	// <nil>
+	// there is no such instance as "initech": there are acme, umbrella
+	// <nil>
 }

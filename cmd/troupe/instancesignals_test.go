@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -136,4 +137,33 @@ func (p *process) exited() bool {
 	case <-time.After(0):
 		return false
 	}
+}
+
+// Fifty in one process: all start, none hears of another, and all end.
+func TestFiftyInstances(t *testing.T) {
+	var config strings.Builder
+	config.WriteString("data_dir: data\npersistence: {memtable: 1MiB}\nlog: {level: info}\ninstances:\n")
+	name := func(i int) string { return fmt.Sprint("i", i) }
+	for i := range 50 {
+		fmt.Fprintf(&config, "- {name: %s, listeners: [{name: tcp, address: '127.0.0.1:0'}]}\n", name(i))
+	}
+	s := serveSeveral(t, place(t), map[string]string{"all.yaml": config.String()}, "-c", "all.yaml")
+	s.says("troupe: i49: data directory")
+	clients := make([]*three, 50)
+	for i := range clients {
+		clients[i] = paho3(t, s.address(name(i)), 4, "same", kept)
+		clients[i].subscribe("#", 1)
+	}
+	for i, c := range clients {
+		c.publish("kept", 1, true, "of "+name(i))
+	}
+	for i, c := range clients {
+		c.expect("of " + name(i))
+		c.nothingMore()
+		late := paho3(t, s.address(name(i)), 4, "late", nil)
+		late.subscribe("kept", 1)
+		late.expect("of " + name(i))
+	}
+	require.NoError(t, s.command.Process.Signal(syscall.SIGTERM))
+	require.Equal(t, exitDone, s.exit(t), s.log)
 }

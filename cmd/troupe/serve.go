@@ -80,10 +80,16 @@ func (s *server) field(name string) zap.Field {
 }
 
 func (s *server) warn() {
+	warn := func(warning *configs.Problem, of zap.Field) {
+		s.log.Warn("the configuration has a danger", zap.String("key", warning.Key), zap.Stringer("source", warning.Source), zap.String("warning", warning.Text), of)
+	}
 	for _, i := range s.all {
 		for _, warning := range configs.Warnings(i.Config, i.Sources) {
-			s.log.Warn("the configuration has a danger", zap.String("key", warning.Key), zap.Stringer("source", warning.Source), zap.String("warning", warning.Text), s.field(i.Config.Name))
+			warn(warning, s.field(i.Config.Name))
 		}
+	}
+	for _, warning := range configs.Strangers(s.all) {
+		warn(warning, zap.Skip())
 	}
 }
 
@@ -160,11 +166,7 @@ func (s *server) announce() {
 			continue
 		}
 		for _, l := range now.Listeners {
-			scheme := "mqtt"
-			if l.Transport == string(configs.TransportTLS) {
-				scheme = "mqtts"
-			}
-			fmt.Fprintf(s.out, "troupe: %slistening on %s://%s\n", name, scheme, l.Address)
+			fmt.Fprintf(s.out, "troupe: %slistening on %s://%s\n", name, configs.Transport(l.Transport).Scheme(), l.Address)
 		}
 		fmt.Fprintf(s.out, "troupe: %s%s\n", name, whatIsKept(i.Config))
 	}
