@@ -7,11 +7,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 )
 
 // screen is a terminal with troupe passwd in front of it.
@@ -28,15 +29,15 @@ func newScreen(t *testing.T, dir string, args ...string) *screen {
 	if err != nil {
 		t.Skipf("there are no terminals here: %v", err)
 	}
-	number, err := unix.IoctlGetInt(int(pty.Fd()), unix.TIOCGPTN)
-	require.NoError(t, err)
-	require.NoError(t, unix.IoctlSetPointerInt(int(pty.Fd()), unix.TIOCSPTLCK, 0))
-	terminal, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	var number, locked int32
+	ask(t, pty, syscall.TIOCGPTN, unsafe.Pointer(&number))
+	ask(t, pty, syscall.TIOCSPTLCK, unsafe.Pointer(&locked))
+	terminal, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
 	require.NoError(t, err)
 	s := &screen{t, pty, new(text), exec.Command(binary, append([]string{"passwd"}, args...)...)}
 	s.command.Dir = dir
 	s.command.Stdin, s.command.Stdout, s.command.Stderr = terminal, terminal, terminal
-	s.command.SysProcAttr = &unix.SysProcAttr{Setsid: true, Setctty: true}
+	s.command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	require.NoError(t, s.command.Start())
 	t.Cleanup(func() {
 		_ = s.command.Process.Kill()
@@ -63,9 +64,16 @@ func (s *screen) answers(prompt, text string) {
 }
 
 func (s *screen) echoes() bool {
-	state, err := unix.IoctlGetTermios(int(s.typed.Fd()), unix.TCGETS)
-	require.NoError(s.t, err)
-	return state.Lflag&unix.ECHO != 0
+	var state syscall.Termios
+	ask(s.t, s.typed, syscall.TCGETS, unsafe.Pointer(&state))
+	return state.Lflag&syscall.ECHO != 0
+}
+
+// ask asks the system something about a terminal.
+func ask(t *testing.T, terminal *os.File, request uintptr, answer unsafe.Pointer) {
+	t.Helper()
+	_, _, failed := syscall.Syscall(syscall.SYS_IOCTL, terminal.Fd(), request, uintptr(answer))
+	require.Zero(t, failed)
 }
 
 func (s *screen) ends(code int) {
