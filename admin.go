@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -18,6 +19,7 @@ import (
 type admin struct {
 	api    atomic.Pointer[control.API] // nil before Start
 	server *control.Server             // in the data directory; nil: there is none
+	pace   pace                        // what Clients send
 }
 
 // AdminHandler answers over HTTP what the control endpoint in the data directory
@@ -61,6 +63,7 @@ func (b *Broker) answer() {
 			b.log.Warn("commands on this machine cannot talk to the instance", zap.Error(err))
 		}
 	}
+	b.admin.pace = newPace(time.Now())
 	b.admin.api.Store(api)
 }
 

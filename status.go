@@ -1,6 +1,9 @@
 package troupe
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"time"
+)
 
 // Status tells how the instance is. It waits while Start is under way. A Broker
 // that was made and not started is stopped, as is one after Shutdown.
@@ -36,6 +39,7 @@ func (b *Broker) Status() Instance {
 	}
 	if b.phase == running {
 		s.Connections = b.tree.counters.ConnectionsOpen.Load()
+		s.Shares = b.tree.used(&b.config, &b.admin.pace, time.Now())
 	}
 	return s
 }

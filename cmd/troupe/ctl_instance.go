@@ -208,6 +208,9 @@ func writeInstances(out io.Writer, all []control.Instance, now time.Time) error 
 			fmt.Fprintf(w, "  last error\t%s\n", i.Error)
 		}
 		for _, s := range i.Shares {
+			if s.Limit == 0 && s.Name != "session.total.max_messages" && s.Name != "retained.max_messages" {
+				continue // not bounded: the list is long enough
+			}
 			fmt.Fprintf(w, "  %s\t%s\n", s.Name, shareText(s))
 		}
 		if i.DataDir != "" {
@@ -235,8 +238,8 @@ func shareText(s control.InstanceShare) string {
 	if s.Limit > 0 {
 		text += " of " + amount(s.Limit)
 	}
-	if s.Reached > 0 {
-		text += fmt.Sprintf(", reached %s", countText(s.Reached, "time", "times"))
+	if s.Reached != nil && *s.Reached > 0 {
+		text += ", reached " + countText(*s.Reached, "time", "times")
 	}
 	return text
 }

@@ -6,8 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,15 +21,17 @@ import (
 
 func someInstances(now time.Time) []control.Instance {
 	retry := now.Add(7 * time.Second)
+	once, often, never := int64(1), int64(30), int64(0)
 	return []control.Instance{{
 		Name: "edge", State: control.InstanceRunning, Since: now.Add(-90 * time.Second), Restarts: 2, Error: "the disk failed",
 		ConfigFile: "/etc/troupe/edge.yaml", DataDir: "/var/lib/troupe/edge", Connections: 12,
 		Listeners: []control.InstanceListener{{Name: "tcp", Transport: "tcp", Address: "127.0.0.1:1883"}, {Name: "tls", Transport: "tls", Address: "[::]:8883"}},
 		Shares: []control.InstanceShare{
 			{Name: "limits.max_connections", Unit: "connections", Used: 12, Limit: 100},
-			{Name: "limits.rate.messages_per_second", Unit: "messages/s", Used: 120.4, Limit: 1000, Reached: 1},
-			{Name: "persistence.max_disk", Unit: "bytes", Used: 5 << 20},
-			{Name: "limits.rate.bytes_per_second", Unit: "bytes/s", Used: 2048, Limit: 4096, Reached: 30},
+			{Name: "limits.rate.messages_per_second", Unit: "messages/s", Used: 120.4, Limit: 1000, Reached: &once},
+			{Name: "persistence.max_disk", Unit: "bytes", Used: 5 << 20, Limit: 1 << 30, Reached: &never},
+			{Name: "session.total.max_bytes", Unit: "bytes", Used: 1 << 20},
+			{Name: "limits.rate.bytes_per_second", Unit: "bytes/s", Used: 2048, Limit: 4096, Reached: &often},
 		},
 	}, {
 		Name: "plant", State: control.InstanceWaiting, Since: now, RetryAt: &retry, Error: "port taken",
@@ -46,7 +51,7 @@ func TestInstancesForPeople(t *testing.T) {
   last error                       the disk failed
   limits.max_connections           12 connections of 100 connections
   limits.rate.messages_per_second  120 messages/s of 1000 messages/s, reached 1 time
-  persistence.max_disk             5.0 MiB
+  persistence.max_disk             5.0 MiB of 1.0 GiB
   limits.rate.bytes_per_second     2.0 KiB/s of 4.0 KiB/s, reached 30 times
   data directory                   /var/lib/troupe/edge
   configuration                    /etc/troupe/edge.yaml
@@ -188,4 +193,106 @@ instances:
 	r := work(t, dir, nil, "ctl", "bridge", "list", "-c", "all.yaml", "--instance", "plant")
 	require.Equal(t, exitDone, r.code, r.stderr)
 	require.Contains(t, r.stdout, "uplink       paused\n")
+}
+
+// ctl runs troupe ctl instance in the directory of a process.
+func (s *severalInstances) ctl(args ...string) result {
+	s.t.Helper()
+	return work(s.t.(*testing.T), s.dir, nil, append([]string{"ctl", "instance"}, args...)...)
+}
+
+// states are those of the instances, as ctl lists them.
+func (s *severalInstances) states(args ...string) map[string]control.InstanceState {
+	s.t.Helper()
+	r := s.ctl(append([]string{"list", "--json"}, args...)...)
+	require.Equal(s.t, exitDone, r.code, r.stderr)
+	var all []control.Instance
+	require.NoError(s.t, json.Unmarshal([]byte(r.stdout), &all))
+	states := make(map[string]control.InstanceState)
+	for _, i := range all {
+		states[i.Name] = i.State
+	}
+	return states
+}
+
+func TestCtlOfAProcessWithInstances(t *testing.T) {
+	const more = "data_dir: more\nlisteners: [{name: tcp, address: '127.0.0.1:0'}]\n"
+	s := serveSeveral(t, place(t), map[string]string{
+		"all.yaml": plantFile, "more.yaml": "name: d\n" + more, "twice.yaml": "name: a\n" + more, "wrong.yaml": "nmae: e\n",
+	}, "-c", "all.yaml")
+	b := s.address("b")
+	s.says("troupe: c: data directory")
+	running, stopped := control.InstanceRunning, control.InstanceStopped
+	require.Equal(t, map[string]control.InstanceState{"a": running, "b": running, "c": running}, s.states("-c", "all.yaml"))
+	r := s.ctl("list", "-c", "all.yaml")
+	require.Regexp(t, `(?m)^b +running for \d+s\n  listener tcp +tcp `+regexp.QuoteMeta(b)+`$`, r.stdout)
+	require.Contains(t, r.stdout, filepath.Join(s.dir, "data", "b")+"\n")
+	require.Contains(t, r.stdout, filepath.Join(s.dir, "all.yaml")+"\n")
+
+	// One is stopped and started, and the others go on.
+	c := paho3(t, s.address("a"), 4, "c", nil)
+	c.subscribe("x", 1)
+	require.Equal(t, result{exitDone, "", ""}, s.ctl("stop", "b", "-c", "all.yaml"))
+	_, err := net.Dial("tcp", b)
+	require.Error(t, err)
+	require.Equal(t, map[string]control.InstanceState{"a": running, "b": stopped, "c": running}, s.states("-c", "all.yaml"))
+	r = s.ctl("stop", "b", "-c", "all.yaml")
+	require.Equal(t, exitFailure, r.code)
+	require.Contains(t, r.stderr, "stopped")
+	c.publish("x", 1, false, "still here")
+	c.expect("still here")
+	require.Equal(t, result{exitDone, "", ""}, s.ctl("start", "b", "-c", "all.yaml"))
+	require.Equal(t, running, s.states("--data-dir", filepath.Join("data", "b"))["b"])
+
+	// One is reloaded: what needs a restart is said, and what is wrong changes nothing.
+	write := func(text string) {
+		t.Helper()
+		require.NoError(t, os.WriteFile(filepath.Join(s.dir, "all.yaml"), []byte(text), 0o600))
+	}
+	write(strings.Replace(plantFile, "topic_levels: 3", "topic_levels: 4", 1))
+	require.Equal(t, result{exitDone, "what has changed here needs a restart of the instance: limits.topic_levels\n", ""}, s.ctl("reload", "b", "-c", "all.yaml"))
+	require.Equal(t, result{exitDone, "", ""}, s.ctl("reload", "a", "-c", "all.yaml"))
+	write(strings.Replace(plantFile, "topic_levels: 3", "topic_levels: x", 1))
+	r = s.ctl("reload", "b", "--data-dir", filepath.Join("data", "b"))
+	require.Equal(t, exitFailure, r.code)
+	require.Contains(t, r.stderr, "topic_levels")
+	write(plantFile)
+
+	// Others join, unless something is wrong with them.
+	require.Equal(t, result{exitDone, "d\n", ""}, s.ctl("add", "more.yaml", "-c", "all.yaml"))
+	require.Equal(t, running, s.states("--data-dir", "more")["d"])
+	for file, want := range map[string]string{"twice.yaml": "name", "wrong.yaml": "unknown key; did you mean name?", "none.yaml": "none.yaml: cannot be read", "more.yaml": "name"} {
+		r = s.ctl("add", file, "-c", "all.yaml")
+		require.Equal(t, exitFailure, r.code, file)
+		require.Contains(t, r.stderr, want, file)
+	}
+	r = s.ctl("start", "x", "-c", "all.yaml")
+	require.Equal(t, exitFailure, r.code)
+	require.Contains(t, r.stderr, `there is no instance "x"; there are: a, b, c, d`)
+
+	// The one that is asked answers before it stops, and the process ends with the last.
+	for _, name := range []string{"a", "b", "c"} {
+		require.Equal(t, result{exitDone, "", ""}, s.ctl("stop", name, "--data-dir", "more"))
+	}
+	require.Equal(t, map[string]control.InstanceState{"a": stopped, "b": stopped, "c": stopped, "d": running}, s.states("--data-dir", "more"))
+	require.Equal(t, result{exitDone, "instance d is stopping\n", ""}, s.ctl("stop", "d", "--data-dir", "more"))
+	require.Equal(t, exitDone, s.exit(t))
+}
+
+// Where there can be no socket, a port and a token take its place, for every command.
+func TestCtlWithoutSockets(t *testing.T) {
+	dir := place(t)
+	fillStore(t, filepath.Join(dir, "d"), nil)
+	for _, name := range []string{control.SocketName, "control.new"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(dir, "d", name, "in the way"), 0o700))
+	}
+	s := serveSeveral(t, dir, map[string]string{"c.yaml": "name: edge\ndata_dir: d\nlisteners: [{name: tcp, address: '127.0.0.1:0'}]\n"}, "-c", "c.yaml")
+	s.says("a port on loopback takes its place")
+	s.says("troupe: data directory d")
+	require.Equal(t, map[string]control.InstanceState{"edge": control.InstanceRunning}, s.states("-c", "c.yaml"))
+	require.Equal(t, exitDone, work(t, dir, nil, "backup", "-c", "c.yaml", "b").code)
+	require.Contains(t, work(t, dir, nil, "storage", "-c", "c.yaml").stdout, "edge, running")
+	require.Equal(t, result{exitDone, "instance edge is stopping\n", ""}, s.ctl("stop", "edge", "-c", "c.yaml"))
+	require.Equal(t, exitDone, s.exit(t))
+	require.NoFileExists(t, filepath.Join(dir, "d", "control.json"))
 }

@@ -59,7 +59,7 @@ type Instance struct {
 	DataDir     string             `json:"data_dir,omitempty" example:"/var/lib/troupe/edge" doc:"Absolute path of its data directory; missing if it keeps nothing on disk."`
 	Listeners   []InstanceListener `json:"listeners" nullable:"false" doc:"Where Clients connect."`
 	Connections int64              `json:"connections" doc:"Network connections that are open now."`
-	Shares      []InstanceShare    `json:"shares" nullable:"false" doc:"What it uses of what it may use. A figure that nobody takes is missing."`
+	Shares      []InstanceShare    `json:"shares" nullable:"false" doc:"What it uses of what it may use; nothing while it does not run."`
 }
 
 // InstanceListener is one address where Clients connect.
@@ -73,7 +73,7 @@ type InstanceListener struct {
 type InstanceShare struct {
 	Name    string  `json:"name" example:"limits.rate.messages_per_second" doc:"The key of the configuration that bounds it."`
 	Unit    string  `json:"unit" example:"messages/s" doc:"Of used and limit: connections, messages, messages/s, bytes or bytes/s."`
-	Used    float64 `json:"used" doc:"Used now; of a rate, over about the last second."`
+	Used    float64 `json:"used" doc:"Used now; of a rate, the mean since it was asked for before, or since the instance started."`
 	Limit   float64 `json:"limit" doc:"The most that may be used; 0: there is no bound."`
-	Reached int64   `json:"reached" doc:"How often the bound held something up or had it refused, since the instance started."`
+	Reached *int64  `json:"reached,omitempty" doc:"How often the bound was reached since the instance started; of limits.rate, by messages or bytes. Missing where that is not counted."`
 }
