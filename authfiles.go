@@ -39,11 +39,19 @@ func (b *Broker) openAuth() error {
 	if err != nil {
 		return fmt.Errorf("troupe: %w", err)
 	}
-	if files.users != nil {
+	switch {
+	case files.users == nil:
+	case b.passwords != nil: // of a start that failed
+		b.passwords.Set(files.users)
+	default:
 		b.passwords = password.New(files.users)
 		b.judge.Authenticators = append(slices.Clip(b.judge.Authenticators), b.passwords)
 	}
-	if files.rules != nil {
+	switch {
+	case files.rules == nil:
+	case b.rules != nil:
+		b.rules.Set(files.rules)
+	default:
 		b.rules = acl.New(files.rules)
 		b.judge.Authorizers = append(slices.Clip(b.judge.Authorizers), b.rules)
 	}
