@@ -142,7 +142,7 @@ func (b *Broker) subscribe(ctx context.Context, filter string, qos QoS, options 
 	}
 	s := &Subscription{
 		broker: b, tree: t, done: make(chan struct{}),
-		queue: local.NewQueue(w.queue, w.overflow, func() int64 { return time.Now().UnixMilli() }, &t.counters.DroppedExpired),
+		queue: local.NewQueue(w.queue, local.Overflow(w.overflow), func() int64 { return time.Now().UnixMilli() }, &t.counters.DroppedExpired),
 	}
 	ready := make(chan struct{}, 1)
 	t.subscribe(s, local.Subscription{

@@ -26,13 +26,13 @@ type wish struct {
 }
 
 // Overflow says what gives way when as many messages wait for the program as may.
-type Overflow = local.Overflow
+type Overflow uint8
 
 const (
 	// DropOldest drops the message that waited longest. Publishers never wait.
-	DropOldest = local.DropOldest
+	DropOldest = Overflow(local.DropOldest)
 	// DropNewest drops the message that came last. Publishers never wait.
-	DropNewest = local.DropNewest
+	DropNewest = Overflow(local.DropNewest)
 	// SlowPublishers drops nothing with QoS 1 and 2. From half of the bound on
 	// publishers of such messages wait, Clients and [Broker.Publish] alike, until
 	// a quarter is left; what they had sent before comes beyond the bound. They
@@ -40,7 +40,7 @@ const (
 	// publish to him. A function that publishes to its own subscription may wait
 	// for itself; its context ends that. With QoS 0, of the message or of the
 	// subscription, nobody waits, and what comes beyond the bound is dropped.
-	SlowPublishers = local.Slow
+	SlowPublishers = Overflow(local.Slow)
 )
 
 // WithQueue bounds how many messages may wait for the program, at least 1, and
