@@ -22,6 +22,7 @@ import (
 var (
 	// ErrClosed is the answer to a [Handed] that comes after the listener was hushed.
 	ErrClosed = errors.New("listener: it takes no more connections")
+	errFailed = errors.New("listener: the actor of the connection failed")
 	// ErrFull is the answer to a [Handed] that is one too many.
 	ErrFull = errors.New("listener: connections at limits.max_connections")
 )
@@ -158,11 +159,7 @@ func NewConnections(spawn func(actor.Context, eventloop.Conn)) *Connections {
 func (c *Connections) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *Accepted:
-		c.spawn(ctx, m.Conn)
-		c.children++
-		if m.Taken != nil {
-			m.Taken <- nil
-		}
+		c.take(ctx, m)
 	case *actor.Terminated:
 		c.children--
 		c.tell()
@@ -173,6 +170,23 @@ func (c *Connections) Receive(ctx actor.Context) {
 		c.waiting = append(c.waiting, m.Done)
 		c.tell()
 	}
+}
+
+// take spawns the actor of a connection. If that fails the connection is closed,
+// and whoever waits is told.
+func (c *Connections) take(ctx actor.Context, m *Accepted) {
+	taken := errFailed
+	defer func() {
+		if taken != nil {
+			_ = m.Conn.Close()
+		}
+		if m.Taken != nil {
+			m.Taken <- taken
+		}
+	}()
+	c.spawn(ctx, m.Conn)
+	c.children++
+	taken = nil
 }
 
 func (c *Connections) tell() {

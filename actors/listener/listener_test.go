@@ -156,6 +156,41 @@ func TestConnectionsQuiesceWhenTheLastIsGone(t *testing.T) {
 	require.Len(t, done, 1)
 
 	failing = true
-	s.Send(pid, &listener.Accepted{Conn: newConn()})
+	lost, taken := newConn(), make(chan error, 1)
+	s.Send(pid, &listener.Accepted{Conn: lost, Taken: taken})
 	require.Len(t, s.Failures, 1)
+	<-lost.closed
+	require.ErrorContains(t, <-taken, "failed")
+}
+
+// A listener without a socket takes what it is handed, up to the bound, until it
+// is hushed.
+func TestHanded(t *testing.T) {
+	s := actortest.NewStage()
+	var counters telemetry.Counters
+	kid := &child{accepted: make(chan eventloop.Conn, 8)}
+	childPID, _ := s.System.Actors().ProcessRegistry.Add(kid, "child")
+	pid := s.Spawn("listener", func(*system.Mailbox) actor.Actor {
+		return listener.New(s.Loop, nil, 1, func(actor.Context) []*actor.PID { return []*actor.PID{childPID} }, &counters, zap.NewNop())
+	})
+	taken := make(chan error, 1)
+	first, second, third := newConn(), newConn(), newConn()
+	s.Send(pid, &listener.Handed{Conn: first, Taken: taken})
+	require.Equal(t, eventloop.Conn(first), <-kid.accepted)
+	require.Empty(t, taken, "the child answers")
+	s.Send(pid, &listener.Handed{Conn: second, Taken: taken})
+	require.ErrorIs(t, <-taken, listener.ErrFull)
+	<-second.closed
+	s.Send(pid, &message.Hush{}, &listener.Handed{Conn: third, Taken: taken})
+	require.ErrorIs(t, <-taken, listener.ErrClosed)
+	select {
+	case <-third.closed:
+		require.Fail(t, "it is still the program's")
+	default:
+	}
+	require.EqualValues(t, 1, counters.ConnectionsOpen.Load())
+	require.EqualValues(t, 1, counters.ConnectionsRefused.Load())
+	s.Root.Stop(pid)
+	s.Settle()
+	require.Empty(t, s.Failures)
 }
