@@ -280,7 +280,7 @@ func TestTLSFiles(t *testing.T) {
 		{configs.TLSClient{CertFile: certificate}, []string{"tls.cert_file is of no use without tls.key_file"}},
 		{configs.TLSClient{KeyFile: key}, []string{"tls.key_file is of no use without tls.cert_file"}},
 		{configs.TLSClient{CertFile: certificate, KeyFile: key}, []string{certificate, key, "private key does not match"}},
-		{configs.TLSClient{CertFile: certificate, KeyFile: "/nowhere/key"}, []string{"tls.key_file /nowhere/key"}},
+		{configs.TLSClient{CertFile: certificate, KeyFile: "/nowhere/key"}, []string{"tls.key_file: /nowhere/key"}},
 	} {
 		for _, scheme := range []string{"mqtts", "wss"} {
 			_, err := New(configs.Upstream{URI: scheme + "://user:secret@a", TLS: c.tls}, nil)

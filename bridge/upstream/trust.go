@@ -2,10 +2,8 @@ package upstream
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/troupemq/troupe/configs"
@@ -15,20 +13,19 @@ import (
 func load(c configs.TLSClient) (*tls.Config, error) {
 	t := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName, InsecureSkipVerify: c.Insecure}
 	if c.CAFile != "" {
-		text, err := os.ReadFile(c.CAFile)
-		if err != nil {
+		var err error
+		if t.RootCAs, err = configs.ReadCertificates(c.CAFile); err != nil {
 			return nil, fmt.Errorf("tls.ca_file: %w", err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("tls.ca_file: %s has no certificate in PEM", c.CAFile)
 		}
 	}
 	switch {
 	case c.CertFile != "" && c.KeyFile != "":
-		own, err := tls.LoadX509KeyPair(c.CertFile, c.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls.cert_file %s, tls.key_file %s: %w", c.CertFile, c.KeyFile, err)
+		own, key, err := configs.ReadPair(c.CertFile, c.KeyFile)
+		switch {
+		case err != nil && key:
+			return nil, fmt.Errorf("tls.key_file: %w", err)
+		case err != nil:
+			return nil, fmt.Errorf("tls.cert_file: %w", err)
 		}
 		t.Certificates = []tls.Certificate{own}
 	case c.CertFile != "":
