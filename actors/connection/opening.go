@@ -274,6 +274,9 @@ func (c *Connection) refused(cause error) {
 	fields := []zap.Field{zap.String("address", o.address), zap.String("listener", o.listener.Name)}
 	if connect := o.connect; connect != nil {
 		fields = append(fields, zap.String("client", string(connect.ClientID)))
+		if len(connect.Username) > 0 {
+			fields = append(fields, zap.String("username", string(connect.Username)))
+		}
 	}
 	if cause != nil {
 		fields = append(fields, zap.Error(cause))
