@@ -54,11 +54,12 @@ func newDirector(s *Supervisor, loop eventloop.Loop) *director {
 // What the actor is told. Who asks is answered once, on a channel that has room
 // for the answer.
 type (
-	// enter is for instances that join; the answer comes when each has come up or failed.
+	// enter is for instances that join.
 	enter struct {
-		all   []configs.Instance
-		first []broker // of each, not started
-		reply chan<- error
+		all     []configs.Instance
+		first   []broker     // of each, not started
+		known   chan<- error // answered when others see them
+		settled chan<- error // answered when each has come up or failed
 	}
 	// order starts or stops an instance.
 	order struct {
@@ -97,7 +98,10 @@ var errAbandoned = errors.New("the start was given up")
 var errEnded = errors.New("it has ended again")
 
 // Undelivered implements system.Undelivered, as do the others.
-func (m *enter) Undelivered() { answer(m.reply, ErrClosed) }
+func (m *enter) Undelivered() {
+	answer(m.known, ErrClosed)
+	answer(m.settled, ErrClosed)
+}
 
 // Undelivered answers.
 func (m *order) Undelivered() { answer(m.reply, ErrClosed) }
@@ -180,7 +184,7 @@ func (d *director) enter(m *enter) {
 	now := d.loop.Now()
 	left := len(m.all)
 	if left == 0 {
-		answer(m.reply, nil)
+		answer(m.settled, nil)
 	}
 	var fresh []*instance
 	for n, definition := range m.all {
@@ -190,12 +194,14 @@ func (d *director) enter(m *enter) {
 	for _, i := range fresh {
 		i.settled = append(i.settled, func() {
 			if left--; left == 0 {
-				answer(m.reply, nil)
+				answer(m.settled, nil)
 			}
 		})
 		a, _ := i.life.start(now) // it is new, and so is stopped
 		d.act(i, a)
 	}
+	d.show()
+	answer(m.known, nil)
 }
 
 func (d *director) obey(m *order) {
@@ -311,6 +317,8 @@ func (d *director) down(m *down) {
 		log.Error("the instance failed, and with it end all others, as supervision.on_failure says", zap.Error(m.err))
 	case i.life.state == troupe.InstanceFailed && d.lives():
 		log.Error("the instance failed, and stays stopped", zap.Error(m.err))
+	case i.life.state == troupe.InstanceStopped && m.err != nil && !errors.Is(m.err, errAbandoned):
+		log.Error("the instance was stopped, and something went wrong at its end", zap.Error(m.err))
 	case i.life.state == troupe.InstanceStopped && !d.closing:
 		log.Info("the instance is stopped")
 	}
@@ -344,18 +352,13 @@ func (d *director) lives() bool {
 // settle follows each message: it answers who waits, sets the timer, shows how
 // all is, and ends with the last instance.
 func (d *director) settle() {
-	seen := &view{all: make([]seen, len(d.table.all))}
+	d.show() // before anybody is answered
 	next := int64(0)
-	for n, i := range d.table.all {
-		l := i.life
-		seen.all[n] = seenOf(i)
-		if l.retryAt != 0 && (next == 0 || l.retryAt < next) {
-			next = l.retryAt
-		}
-	}
-	d.table.seen.Store(seen) // before anybody is answered
 	for _, i := range d.table.all {
 		d.tell(i)
+		if at := i.life.retryAt; at != 0 && (next == 0 || at < next) {
+			next = at
+		}
 	}
 	if next == 0 {
 		d.loop.Stop(d.timer)
@@ -367,9 +370,14 @@ func (d *director) settle() {
 	}
 }
 
-func seenOf(i *instance) seen {
-	l := i.life
-	return seen{i.definition, i.forced, l.state, l.since, l.retryAt, l.restarts, l.err, i.broker}
+// show brings up to date what others see.
+func (d *director) show() {
+	all := make([]seen, len(d.table.all))
+	for n, i := range d.table.all {
+		l := i.life
+		all[n] = seen{i.definition, i.forced, l.state, l.since, l.retryAt, l.restarts, l.err, i.broker}
+	}
+	d.table.seen.Store(&view{all})
 }
 
 // tell answers who waits for an instance.

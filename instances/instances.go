@@ -24,12 +24,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
@@ -87,9 +84,9 @@ type Supervisor struct {
 	o      Options
 	system *system.System
 	loops  *eventloop.Group
-	table  table      // what the actor looks after, and what of that others see
-	slots  chan int   // of starts that are under way at a time
-	joined sync.Mutex // one Launch, Add or Reload at a time
+	table  table    // what the actor looks after, and what of that others see
+	slots  chan int // of starts that are under way at a time
+	joins  chan int // one Launch, Add or Reload at a time has it
 
 	life  context.Context // until the instances have to hurry
 	hurry context.CancelCauseFunc
@@ -97,9 +94,6 @@ type Supervisor struct {
 
 	pid *actor.PID
 }
-
-// supervision of the actor: a restart would forget brokers that run.
-var supervision = system.Supervision{Action: system.Resume}
 
 // New makes a Supervisor without instances. It holds a goroutine until Shutdown.
 func New(o Options) (*Supervisor, error) {
@@ -121,13 +115,14 @@ func New(o Options) (*Supervisor, error) {
 		return nil, fmt.Errorf("instances: %w", err)
 	}
 	s := &Supervisor{
-		o: o, loops: loops, system: system.New(system.Options{Log: o.Log}), slots: make(chan int, 2*runtime.GOMAXPROCS(0)), done: make(chan struct{}),
+		o: o, loops: loops, system: system.New(system.Options{Log: o.Log}), slots: make(chan int, 2*runtime.GOMAXPROCS(0)), joins: make(chan int, 1),
+		done: make(chan struct{}),
 	}
 	s.life, s.hurry = context.WithCancelCause(context.Background())
 	s.table.seen.Store(&view{})
 	loop := loops.Loops()[0]
-	kind := s.system.Kind("instances", system.Supervision{})
-	s.pid, err = s.system.Spawn(kind, loop, "instances", supervision, func(*system.Mailbox) actor.Actor { return newDirector(s, loop) })
+	kind, resume := s.system.Kind("instances", system.Supervision{}), system.Supervision{Action: system.Resume} // a restart would forget what is asked of it
+	s.pid, err = s.system.Spawn(kind, loop, "instances", resume, func(*system.Mailbox) actor.Actor { return newDirector(s, loop) })
 	if err != nil { // the system is new: the name is free
 		return nil, errors.Join(fmt.Errorf("instances: %w", err), loops.Close(context.Background()))
 	}
@@ -153,9 +148,11 @@ func (s *Supervisor) watch() {
 // How one that fails later, or over something else, is dealt with is up to its
 // configuration, and no error here: see List and Err.
 func (s *Supervisor) Launch(ctx context.Context, all ...configs.Instance) error {
-	s.joined.Lock()
-	defer s.joined.Unlock()
-	return s.join(ctx, all)
+	settled, err := s.join(ctx, slices.Clone(all))
+	if err != nil {
+		return err
+	}
+	return s.await(ctx, settled)
 }
 
 // Add implements [troupe.Instances]: it reads a configuration file and launches what is in
@@ -202,8 +199,11 @@ func (s *Supervisor) Stop(ctx context.Context, name string) error {
 // restart is in force when it returns, and what needs a restart from the next
 // start on. The name of an instance cannot change.
 func (s *Supervisor) Reload(ctx context.Context, name string) (restart []string, err error) {
-	s.joined.Lock()
-	defer s.joined.Unlock()
+	leave, err := s.alone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	i, err := s.table.seen.Load().find(name)
 	if err != nil {
 		return nil, err
@@ -221,8 +221,11 @@ func (s *Supervisor) Reload(ctx context.Context, name string) (restart []string,
 // Configure gives an instance another configuration, as [Supervisor.Reload] does
 // with what it reads.
 func (s *Supervisor) Configure(ctx context.Context, name string, c configs.Config) (restart []string, err error) {
-	s.joined.Lock()
-	defer s.joined.Unlock()
+	leave, err := s.alone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	i, err := s.table.seen.Load().find(name)
 	if err != nil {
 		return nil, err
@@ -291,6 +294,10 @@ func (s *Supervisor) Running() int {
 // ask sends the actor something and waits for the answer.
 func (s *Supervisor) ask(ctx context.Context, m system.Undelivered, reply <-chan error) error {
 	s.system.Send(s.pid, m)
+	return s.await(ctx, reply)
+}
+
+func (s *Supervisor) await(ctx context.Context, reply <-chan error) error {
 	select {
 	case err := <-reply:
 		return err
@@ -299,74 +306,12 @@ func (s *Supervisor) ask(ctx context.Context, m system.Undelivered, reply <-chan
 	}
 }
 
-// table is what outlives a failure of the actor.
-type table struct {
-	all   []*instance // the actor's alone
-	cause error       // before done is closed
-	seen  atomic.Pointer[view]
-}
-
-// view is how the instances were when something last changed.
-type view struct{ all []seen }
-
-// seen is how one instance is.
-type seen struct {
-	definition configs.Instance // what the next start takes
-	forced     configs.Instance // what the broker was made of, while there is one
-	state      troupe.InstanceState
-	since      int64
-	retryAt    int64
-	restarts   int64
-	err        error
-	broker     broker // nil: it does not run
-}
-
-// find finds an instance by its name.
-func (v *view) find(name string) (*seen, error) {
-	names := make([]string, len(v.all))
-	for i := range v.all {
-		if names[i] = v.all[i].definition.Config.Name; names[i] == name {
-			return &v.all[i], nil
-		}
+// alone waits for its turn among those who bring configurations.
+func (s *Supervisor) alone(ctx context.Context) (leave func(), err error) {
+	select {
+	case s.joins <- 0:
+		return func() { <-s.joins }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("%w as %q: there are none", troupe.ErrNoInstance, name)
-	}
-	slices.Sort(names)
-	return nil, fmt.Errorf("%w as %q: there are %s", troupe.ErrNoInstance, name, strings.Join(names, ", "))
-}
-
-// status is what List tells.
-func (i *seen) status() troupe.Instance {
-	c := i.definition.Config
-	status := troupe.Instance{Name: c.Name, Shares: []troupe.InstanceShare{}, Listeners: []troupe.InstanceListener{}}
-	if i.broker != nil {
-		status = i.broker.Status()
-	} else {
-		if c.DataDir != "" {
-			status.DataDir = absolute(c.DataDir)
-		}
-		for _, l := range c.Listeners {
-			status.Listeners = append(status.Listeners, troupe.InstanceListener{Name: l.Name, Transport: string(l.Transport)})
-		}
-	}
-	status.State, status.Since, status.Restarts, status.Error = i.state, moment(i.since), i.restarts, ""
-	if i.err != nil {
-		status.Error = i.err.Error()
-	}
-	if i.retryAt != 0 {
-		at := moment(i.retryAt)
-		status.RetryAt = &at
-	}
-	if i.definition.File != "" {
-		status.ConfigFile = absolute(i.definition.File)
-	}
-	return status
-}
-
-func absolute(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
 }

@@ -16,20 +16,37 @@ import (
 // all that reads files, opens ports or waits for a broker.
 
 // join launches instances, if they can live beside each other and those that
-// there are. Whoever calls it holds s.joined.
-func (s *Supervisor) join(ctx context.Context, all []configs.Instance) error {
+// there are. settled is answered when each has come up or failed.
+func (s *Supervisor) join(ctx context.Context, all []configs.Instance) (settled <-chan error, err error) {
+	leave, err := s.alone(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	if err := s.judge(all, ""); err != nil {
-		return err
+		return nil, err
 	}
 	for i := range all {
 		all[i].Config.Limits.EventLoops = s.eventLoops(&all[i].Config, len(all))
 	}
 	first, err := s.first(ctx, all)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	reply := make(chan error, 1)
-	return s.ask(ctx, &enter{all: all, first: first, reply: reply}, reply)
+	known, reply := make(chan error, 1), make(chan error, 1)
+	err = s.ask(ctx, &enter{all: all, first: first, known: known, settled: reply}, known)
+	if errors.Is(err, ErrClosed) {
+		unmake(ctx, first)
+	}
+	return reply, err
+}
+
+// unmake gives up brokers that were not started, with the listeners that were
+// handed to them.
+func unmake(ctx context.Context, brokers []broker) {
+	for _, b := range brokers {
+		_ = b.Shutdown(ctx)
+	}
 }
 
 // first makes a broker of each, if none finds that somebody else has what it needs.
@@ -50,9 +67,7 @@ func (s *Supervisor) first(ctx context.Context, all []configs.Instance) (first [
 	if len(wrong) == 0 {
 		return first, nil
 	}
-	for _, b := range first { // listeners that were handed in are closed by that
-		_ = b.Shutdown(ctx)
-	}
+	unmake(ctx, first)
 	return nil, errors.Join(wrong...)
 }
 
@@ -123,8 +138,7 @@ func (s *Supervisor) named(name string, err error, more int) error {
 	return errors.Join(all...)
 }
 
-// configure gives an instance another configuration. Whoever calls it holds
-// s.joined.
+// configure gives an instance another configuration. Whoever calls it is alone.
 func (s *Supervisor) configure(ctx context.Context, name string, again configs.Instance) (restart []string, err error) {
 	renamed := again.Config.Name != name
 	again.Config.Name = name

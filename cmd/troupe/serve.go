@@ -72,8 +72,8 @@ type server struct {
 }
 
 // field says which instance a line is of, if there are several.
-func (s *server) field(name string) zap.Field {
-	if len(s.all) < 2 {
+func field(name string, of int) zap.Field {
+	if of < 2 {
 		return zap.Skip()
 	}
 	return zap.String("instance", name)
@@ -85,7 +85,7 @@ func (s *server) warn() {
 	}
 	for _, i := range s.all {
 		for _, warning := range configs.Warnings(i.Config, i.Sources) {
-			warn(warning, s.field(i.Config.Name))
+			warn(warning, field(i.Config.Name, len(s.all)))
 		}
 	}
 	for _, warning := range configs.Strangers(s.all) {
@@ -188,15 +188,19 @@ func whatIsKept(c configs.Config) string {
 	return fmt.Sprintf("data directory %s; durability %s: %s", c.DataDir, c.Durability, worth)
 }
 
-// reloadMost bounds how long a reload of an instance holds up a signal to end.
+// reloadMost bounds how long a reload of all instances holds up a signal to end.
 const reloadMost = 10 * time.Second
 
 // reload reads the configurations again, each for itself: what is wrong with one
 // changes nothing there. What is new among several is launched.
 func (s *server) reload(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, reloadMost)
+	defer cancel()
 	list, _ := s.running.List(ctx)
+	known := make(map[string]bool, len(list))
 	for _, i := range list {
-		s.reloadOne(ctx, i.Name)
+		known[i.Name] = true
+		s.reloadOne(ctx, i.Name, field(i.Name, len(list)))
 	}
 	if !several(nil, s.all) {
 		return
@@ -206,15 +210,11 @@ func (s *server) reload(ctx context.Context) {
 		s.log.Error("what is new in the configuration was not looked for, since something in it is wrong", zap.Error(err))
 		return
 	}
-	known := make(map[string]bool, len(list))
-	for _, i := range list {
-		known[i.Name] = true
-	}
 	for _, i := range all {
 		if known[i.Config.Name] {
 			continue
 		}
-		if err := s.running.Launch(ctx, i); err != nil {
+		if err := s.running.Launch(ctx, i); err != nil && !errors.Is(err, context.DeadlineExceeded) { // then it is still starting
 			s.log.Error("the new instance was not started", zap.String("instance", i.Config.Name), zap.Error(err))
 			continue
 		}
@@ -223,20 +223,18 @@ func (s *server) reload(ctx context.Context) {
 	}
 }
 
-func (s *server) reloadOne(ctx context.Context, name string) {
-	ctx, cancel := context.WithTimeout(ctx, reloadMost)
-	defer cancel()
+func (s *server) reloadOne(ctx context.Context, name string, of zap.Field) {
 	restart, err := s.running.Reload(ctx, name)
 	if problems := (configs.Problems)(nil); errors.As(err, &problems) {
-		s.log.Error("the configuration was not reloaded, all stays as it is", s.field(name), zap.Error(err))
+		s.log.Error("the configuration was not reloaded, all stays as it is", of, zap.Error(err))
 		return
 	}
 	if err != nil {
-		s.log.Error("the configuration was not reloaded in whole", s.field(name), zap.Error(err))
+		s.log.Error("the configuration was not reloaded in whole", of, zap.Error(err))
 		return
 	}
 	if len(restart) > 0 {
-		s.log.Warn("what has changed needs a restart", s.field(name), zap.Strings("keys", restart))
+		s.log.Warn("what has changed needs a restart", of, zap.Strings("keys", restart))
 	}
-	s.log.Info("reloaded", s.field(name))
+	s.log.Info("reloaded", of)
 }
