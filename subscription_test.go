@@ -129,7 +129,9 @@ func TestFunctionThatShutsDown(t *testing.T) {
 	b := start(t)
 	down := make(chan error, 1)
 	s := subscribeTo(t, b, func(*Message) { down <- b.Shutdown(context.Background()) })
-	publish(t, b, "a", "stop")
+	if err := b.Publish(within(t), Message{Topic: "a", QoS: AtLeastOnce}); err != nil { // it is handed over before it is answered
+		require.ErrorIs(t, err, ErrNotRunning)
+	}
 	require.NoError(t, wait(t, down, "Shutdown waits for who called it"))
 	wait(t, s.Done(), "the subscription does not end")
 }
