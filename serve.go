@@ -95,6 +95,9 @@ func (nowhere) RemoteAddr() net.Addr { return &net.UnixAddr{Name: "unknown", Net
 // credentials if the configuration has no auth. [Broker.Serve] says what holds for it
 // besides; ctx bounds how long Dial waits.
 func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	c := b.Config()
 	loopback := configs.Listener{Address: "127.0.0.1:0"}
 	ours, theirs := pipe.New("in-process", "instance://"+c.Name)

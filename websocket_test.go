@@ -77,7 +77,7 @@ func TestWebSocketWithPaho(t *testing.T) {
 		require.Equal(t, large, wait(t, got, "no message"))
 	}
 	three.Disconnect(0)
-	require.NoError(t, five.Disconnect(&paho.Disconnect{}))
+	_ = five.Disconnect(&paho.Disconnect{}) // the broker may have closed before it returns
 	_ = conn.Close()
 }
 
