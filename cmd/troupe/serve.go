@@ -30,8 +30,9 @@ func newServe(stderr *os.File) *cobra.Command {
 		Long: `Run the broker until SIGINT or SIGTERM. It then accepts no more connections,
 delivers what waits for connected clients for at most shutdown.grace_period,
 tells them that it is shutting down, and ends with exit code 0. A second signal
-ends it at once, with exit code 3. SIGHUP reads the configuration again: bridges
-change as it says, and the log names what else would need a restart.
+ends it at once, with exit code 3. SIGHUP reads the configuration again: bridges,
+certificates, users and rules change as it says, and the log names what else would
+need a restart.
 
 With several files, or a list of instances in one, it runs a broker for each.
 One that fails takes no other with it, unless its supervision.on_failure says so;
