@@ -18,8 +18,9 @@ import (
 // windowUsual is how many messages an actor has at a time.
 const windowUsual = 64
 
-// Subscribe calls handle for each message that matches filter, retained ones
-// first, one at a time and in order, on a goroutine of the subscription.
+// Subscribe calls handle for each message that matches filter, one at a time and
+// in order, on a goroutine of the subscription. What is retained comes at the
+// start; new messages may come between, but none behind a newer one of its topic.
 // Messages come at the QoS they were published with, at most qos; nothing
 // needs to be acknowledged. It returns when the subscription is in place: what
 // is published from then on is received. ctx is for Subscribe alone; to end the

@@ -49,8 +49,8 @@ const (
 // Without the option it is what the configuration says for the queue of a Client
 // (session.queue.max_messages), with [DropOldest].
 //
-// Retained messages that a new subscription gets first come as they are taken,
-// and are not dropped.
+// Retained messages that a new subscription gets come as they are taken, and do
+// not give way before there are new ones.
 func WithQueue(messages int, overflow Overflow) SubscribeOption {
 	return func(w *wish) {
 		switch {
@@ -94,7 +94,7 @@ func WithWindow(messages int) SubscribeOption {
 func WithAnswers() SubscribeOption { return func(w *wish) { w.answers = true } }
 
 // WithoutRetained leaves out the retained messages that a new subscription gets
-// first (Retain Handling 2).
+// (Retain Handling 2).
 func WithoutRetained() SubscribeOption { return func(w *wish) { w.retained = false } }
 
 // WithoutOwn leaves out what the program itself publishes with the same Broker
