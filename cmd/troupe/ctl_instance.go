@@ -236,7 +236,7 @@ func shareText(s control.InstanceShare) string {
 	}
 	text := amount(s.Used)
 	if s.Limit > 0 {
-		text += " of " + amount(s.Limit)
+		text = strings.TrimSuffix(text, " "+s.Unit) + " of " + amount(s.Limit)
 	}
 	if s.Reached != nil && *s.Reached > 0 {
 		text += ", reached " + countText(*s.Reached, "time", "times")

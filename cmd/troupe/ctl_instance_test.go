@@ -49,8 +49,8 @@ func TestInstancesForPeople(t *testing.T) {
   connections                      12
   restarts                         2
   last error                       the disk failed
-  limits.max_connections           12 connections of 100 connections
-  limits.rate.messages_per_second  120 messages/s of 1000 messages/s, reached 1 time
+  limits.max_connections           12 of 100 connections
+  limits.rate.messages_per_second  120 of 1000 messages/s, reached 1 time
   persistence.max_disk             5.0 MiB of 1.0 GiB
   limits.rate.bytes_per_second     2.0 KiB/s of 4.0 KiB/s, reached 30 times
   data directory                   /var/lib/troupe/edge

@@ -89,17 +89,13 @@ func (a *API) cut(w http.ResponseWriter, cancel context.CancelFunc) (release fun
 }
 
 // quiet is an answer that nobody has to read to the end: huma would panic, or
-// write to standard error. It leaves the deadlines of the connection alone, too:
-// one that huma sets for a request's body would end a handler that takes longer.
+// write to standard error.
 type quiet struct{ http.ResponseWriter }
 
 func (q *quiet) Write(p []byte) (int, error) {
 	_, _ = q.ResponseWriter.Write(p)
 	return len(p), nil
 }
-
-// SetReadDeadline does nothing.
-func (q *quiet) SetReadDeadline(time.Time) error { return nil }
 
 // Unwrap is for http.ResponseController.
 func (q *quiet) Unwrap() http.ResponseWriter { return q.ResponseWriter }
