@@ -19,9 +19,9 @@ import (
 const windowUsual = 64
 
 // Subscribe calls handle for each message that matches filter, one at a time and
-// in order, on a goroutine of the subscription. What is retained comes at the
-// start; new messages may come between, but none behind a newer one of its topic.
-// Messages come at the QoS they were published with, at most qos; nothing
+// in order, on a goroutine of the subscription. Retained messages come at the
+// start. New ones may come in between, but no retained message comes behind the
+// one that replaced it. Messages come at the QoS they were published with, at most qos; nothing
 // needs to be acknowledged. It returns when the subscription is in place: what
 // is published from then on is received. ctx is for Subscribe alone; to end the
 // subscription with a context, have context.AfterFunc close it.
