@@ -325,7 +325,8 @@ func await(ctx context.Context, b *Broker, reply <-chan error) error {
 }
 
 // Reload takes another configuration while the broker runs: bridges are added,
-// changed and removed as it says, and so are limits.rate and persistence.max_disk. All else needs a restart: restart has the
+// changed and removed as it says, and so are limits.rate and persistence.max_disk; the files of users, rules and
+// certificates are read again, with their contents as they are now. All else needs a restart: restart has the
 // dotted keys of what differs there, which stays as it was. A bridge is known by its name;
 // its Session and what waits in it stay when it is changed. An error of the
 // configuration changes nothing; when ctx is done in the middle, some bridges are as it

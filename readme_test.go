@@ -32,7 +32,7 @@ func TestReadmeHoldsTheExample(t *testing.T) {
 
 // What README.md and the pages below docs point to is there.
 func TestLinks(t *testing.T) {
-	for _, page := range []string{"README.md", "ARCHITECTURE.md", "docs/operating.md", "docs/configuration.md", "docs/performance.md", "docs/benchmarks.md", "docs/bridges.md"} {
+	for _, page := range []string{"README.md", "ARCHITECTURE.md", "docs/operating.md", "docs/configuration.md", "docs/performance.md", "docs/benchmarks.md", "docs/bridges.md", "docs/authentication.md"} {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		for _, part := range strings.Split(string(text), "](")[1:] {
