@@ -28,7 +28,7 @@ const (
 // AddFlags adds the flags that [Load] reads to the flags of a command.
 func AddFlags(flags *pflag.FlagSet) {
 	flags.StringArray(listenFlag, nil, "listen for TCP at `host:port`, instead of the configured listeners (may be repeated)")
-	flags.Bool(anonymousFlag, false, "let Clients of the --"+listenFlag+" addresses in without credentials (default true on loopback)")
+	flags.Bool(anonymousFlag, false, "let Clients of the --"+listenFlag+" addresses in without credentials (default true on loopback without auth)")
 	for _, f := range valueFlags() {
 		flags.String(f.name, "", f.usage)
 	}

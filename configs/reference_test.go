@@ -124,7 +124,7 @@ func reference(t *testing.T) string {
 			key.Set += ", `--" + listenFlag + "`"
 		case "listeners[].allow_anonymous":
 			key.Set += ", `--" + anonymousFlag + "`"
-			key.Default = "`true` on loopback"
+			key.Default = "`true` on loopback without `auth`"
 		}
 		sections[i].Keys = append(sections[i].Keys, key)
 	}
