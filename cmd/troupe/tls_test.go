@@ -232,3 +232,24 @@ func TestScannersAreOneLine(t *testing.T) {
 	require.Eventually(t, func() bool { return strings.Contains(broker.log.String(), said) }, patience, time.Millisecond)
 	require.Equal(t, 1, strings.Count(broker.log.String(), said), broker.log)
 }
+
+// A bridge of the binary is let in by a TLS listener of the binary, by its
+// certificate alone.
+func TestBridgeOverTLS(t *testing.T) {
+	a := testca.New(t)
+	up := secured(t, a, fmt.Sprintf(", ca_file: '%s', client_certificate: required, username: common-name", a.File), "")
+	cert, key := a.Issue(t, "edge")
+	edge := serveProcess(t, fmt.Sprintf("data_dir: ''\nbridges: [{name: up, upstreams: ['mqtts://%s'], tls: {ca_file: '%s', cert_file: '%s', key_file: '%s'}, forward: [{local: '#'}]}]",
+		up.address, a.File, cert, key))
+	there := paho5Over(t, dialTLS(t, up.address, trusting(t, a, cert, key)), fresh("there"))
+	there.subscribe(paho.SubscribeOptions{Topic: "#", QoS: 2})
+	here := paho5(t, edge.address, fresh("here"))
+	for qos := range byte(3) {
+		here.publish(&paho.Publish{Topic: "a", QoS: qos, Payload: []byte{'0' + qos}})
+		if qos == 0 { // which is not kept, and nobody knows whether the bridge is connected yet
+			continue
+		}
+		for string(there.next().Payload) != string('0'+rune(qos)) {
+		}
+	}
+}
