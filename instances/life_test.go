@@ -27,7 +27,6 @@ func TestLifeModel(t *testing.T) {
 		const none, coming, up, going = "none", "coming", "up", "going"
 		broker := none
 		wanted := false // by who asked last, or since the policy gave up
-		all := false    // everything was to end
 		do := func(a act) {
 			switch a {
 			case launch:
@@ -40,7 +39,6 @@ func TestLifeModel(t *testing.T) {
 				broker = going
 			case endAll:
 				require.Equal(t, configs.OnFailureStopAll, policy.OnFailure)
-				all = true
 			}
 		}
 		check := func() {
@@ -120,7 +118,6 @@ func TestLifeModel(t *testing.T) {
 		}
 		check()
 		require.Equal(t, wanted, l.state == troupe.InstanceRunning, "%s", l.state)
-		_ = all
 	})
 }
 

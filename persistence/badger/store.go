@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -271,10 +272,18 @@ func (s *Store) fail(err error) error {
 		s.giveUp.noLog()
 	}
 	if s.failed == nil {
-		s.failed = fmt.Errorf("data directory %s must be opened again: %w", s.dir, err)
+		s.failed = fmt.Errorf("data directory %s must be opened again: %w", s.dir, oneLine{err})
 	}
 	return s.failed
 }
+
+// oneLine is an error of the library, which has several, on one.
+type oneLine struct{ error }
+
+func (e oneLine) Error() string { return strings.ReplaceAll(e.error.Error(), "\n", ": ") }
+
+// Unwrap is the error as it was.
+func (e oneLine) Unwrap() error { return e.error }
 
 // isFull tells whether an error of the library says that the device is full. It
 // does not wrap what it got.
