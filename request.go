@@ -49,8 +49,8 @@ func newRequests() *requests {
 }
 
 // Request publishes m and returns the answer to it, of a Client or of
-// [Broker.Respond], on this broker or behind a bridge that hands both on
-// (section 4.10 of MQTT 5). The Broker makes the Response Topic, one for all its
+// [Broker.Respond], on this broker or behind a bridge that forwards the topic of
+// the request and receives $troupe/response/+ (section 4.10 of MQTT 5). The Broker makes the Response Topic, one for all its
 // requests, under $troupe/response/, and the Correlation Data, which nobody can
 // guess. Responders have to be allowed to publish there.
 //

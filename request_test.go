@@ -13,6 +13,7 @@ import (
 	"github.com/eclipse/paho.golang/paho"
 	"github.com/stretchr/testify/require"
 
+	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
@@ -253,4 +254,18 @@ func TestRequestEndsWithTheBroker(t *testing.T) {
 	wait(t, asked, "no request")
 	require.NoError(t, b.Shutdown(within(t)))
 	require.ErrorIs(t, wait(t, result, "it waits for ever"), ErrNotRunning)
+}
+
+// A bridge that hands requests on and takes answers carries both.
+func TestRequestOverABridge(t *testing.T) {
+	up := start(t)
+	responds(t, up, upper)
+	link := to(uri(up))
+	link.Forward = []configs.Forward{configs.NewForward("service/#", "")}
+	link.Receive = []configs.Receive{configs.NewReceive("$troupe/response/+", "")}
+	edge := startWith(t, func(c *configs.Config) { c.Name, c.Bridges = "edge", []configs.Bridge{link} })
+	connected(t, edge, "up", uri(up))
+	answer, err := edge.Request(within(t), Message{Topic: "service/x", Payload: []byte("hello"), QoS: AtLeastOnce})
+	require.NoError(t, err)
+	require.Equal(t, "HELLO", string(answer.Payload))
 }
