@@ -30,6 +30,8 @@ type LoadedPage struct {
 // An error is one of the store. pages has then what stands before it, and last is
 // false: there may be more, and the rest may be asked for again.
 func LoadPages(store Store, sid, from uint64, most int) (pages []LoadedPage, last bool, err error) {
+	defer func() { last = last && err == nil }()
+	defer Caught(&err)
 	values, last, scanned := scanPages(store, sid, from, most)
 	bodies := bodyReader{store: store, read: make(map[uint64]*packet.Run)}
 	for _, v := range values {

@@ -46,7 +46,8 @@ func ReadSessions(store Store, visit func(SavedSession) error) error {
 }
 
 // ReadSession reads one session. ErrNotFound: there is none with this number.
-func ReadSession(store Store, id uint64) (*SavedSession, error) {
+func ReadSession(store Store, id uint64) (_ *SavedSession, err error) {
+	defer Caught(&err)
 	value, err := store.Get(nil, PartSession.Key(id))
 	if err != nil {
 		return nil, ofSession(id, err)

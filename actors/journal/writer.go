@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"fmt"
 
 	"go.uber.org/zap"
 
@@ -40,13 +39,13 @@ func (w *writer) tight() (why error) {
 		return nil
 	}
 	var failed error
-	defer caught(&failed) // whoever writes will see it too
+	defer persistence.Caught(&failed) // whoever writes will see it too
 	return w.o.Tight()
 }
 
 // commit makes a group safe. It may be tried again after ErrNoSpace.
 func (w *writer) commit(g *group) (err error) {
-	defer caught(&err)
+	defer persistence.Caught(&err)
 	changes := make([]persistence.Change, len(g.bodies))
 	for i, b := range g.bodies {
 		changes[i] = persistence.Change{ID: b.ID, Run: b.Run, Count: b.Count}
@@ -84,7 +83,7 @@ func (w *writer) write(batch *persistence.Batch) error {
 // reapSome removes a slice of what is left of an ended session. It may be tried
 // again after ErrNoSpace.
 func (w *writer) reapSome() (err error) {
-	defer caught(&err)
+	defer persistence.Caught(&err)
 	batch, sid := new(persistence.Batch), w.reap[0]
 	changes, done, err := persistence.Reap(w.o.Store, sid, reapSlice, batch)
 	if err == nil {
@@ -109,18 +108,10 @@ func (w *writer) reapSome() (err error) {
 // settle makes what was written safe from a loss of power. It may be tried again
 // after ErrNoSpace.
 func (w *writer) settle() (err error) {
-	defer caught(&err)
+	defer persistence.Caught(&err)
 	if err := w.o.Store.Sync(); err != nil {
 		return err
 	}
 	w.unsynced = false
 	return nil
-}
-
-// caught makes an error of a panic: it is the store's, and this goroutine is not
-// an actor's, which would be supervised.
-func caught(err *error) {
-	if reason := recover(); reason != nil {
-		*err = fmt.Errorf("the store panicked: %v", reason)
-	}
 }

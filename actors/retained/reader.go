@@ -73,6 +73,7 @@ func (r *Reader) work() {
 // that are not there.
 func (r *Reader) get(topics []string) (records [][]byte, err error) {
 	records = make([][]byte, len(topics))
+	defer persistence.Caught(&err)
 	for i, name := range topics {
 		record, e := r.store.Get(nil, persistence.PartRetained.Named(name))
 		switch {

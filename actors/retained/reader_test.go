@@ -119,3 +119,19 @@ func TestReaderClosesWhenItHasDoneWhatItDoes(t *testing.T) {
 	r.Read([]string{"1"}, func([][]byte, error) { t.Error("it is closed") })
 	r.Close()
 }
+
+// bomb is a store of a program that panics.
+type bomb struct{ persistence.Store }
+
+func (bomb) Get([]byte, []byte) ([]byte, error) { panic("boom") }
+
+// A store that panics has an error, and the reader goes on.
+func TestReaderOfAStoreThatPanics(t *testing.T) {
+	r := retained.NewReader(bomb{}, 1)
+	defer r.Close()
+	for range 2 {
+		failed := make(chan error, 1)
+		r.Read([]string{"a", "b"}, func(_ [][]byte, err error) { failed <- err })
+		require.EqualError(t, <-failed, "the store panicked: boom")
+	}
+}
