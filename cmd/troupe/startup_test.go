@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 
@@ -11,6 +12,14 @@ import (
 
 	"github.com/troupemq/troupe/persistence"
 )
+
+// holding is a pattern of what is said of a process that has a port.
+func holding(process int) string {
+	if runtime.GOOS == "linux" {
+		return `process ` + strconv.Itoa(process) + ` \(.+\)`
+	}
+	return "another process"
+}
 
 // What keeps the broker from starting is one line that says what and why, and
 // no log besides.
@@ -31,7 +40,7 @@ func TestCannotStart(t *testing.T) {
 		code int
 		want string // a pattern of the line
 	}{
-		{[]string{"--listen", address}, exitFailure, `listener tcp: cannot listen on ` + address + `: .*address already in use by process ` + strconv.Itoa(os.Getpid()) + ` \(.+\)`},
+		{[]string{"--listen", address}, exitFailure, `listener tcp: cannot listen on ` + address + `: .*in use by ` + holding(os.Getpid())},
 		{[]string{"--listen", "192.0.2.1:1883", "--allow-anonymous"}, exitFailure, `listener tcp: cannot listen on 192\.0\.2\.1:1883: .+`},
 		{[]string{"--listen", "no-such-host.invalid:1883", "--allow-anonymous"}, exitFailure, `listener tcp: cannot listen on no-such-host\.invalid:1883: .+`},
 		{[]string{"--listen", "127.0.0.1"}, exitUsage, `flag --listen: .+`},
