@@ -26,6 +26,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,6 +68,8 @@ type Broker struct {
 	links    map[*link]struct{}
 	filters  map[string]map[string]bool // granted, by Client Identifier
 	messages []*Message
+	// acknowledged are those that Clients have, by who has.
+	acknowledged []*Message
 }
 
 // Config is the configuration that Start begins with: nothing on disk, no $SYS
@@ -89,8 +92,14 @@ func Config() configs.Config {
 //
 // Of a [troupe.WithConfig] the data directory is not used, and no listener is
 // opened: the Broker has its own, which lets in Clients without credentials if the
-// first of those would, or there is none. With a [troupe.WithStore] it is that
-// store that survives Kill and Restart.
+// first of those would, or there is none. To keep them out, say so there:
+//
+//	troupetest.Start(t, troupe.WithAuthenticator(a), troupe.WithSettings(func(c *configs.Config) {
+//		nobody := false
+//		c.Listeners[0].AllowAnonymous = &nobody
+//	}))
+//
+// With a [troupe.WithStore] it is that store that survives Kill and Restart.
 func Start(t TB, options ...troupe.Option) *Broker {
 	t.Helper()
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
@@ -135,9 +144,10 @@ func (b *Broker) Publish(t TB, m troupe.Message) {
 		t.Fatalf("troupetest: publish to %s: the broker is stopped", m.Topic)
 		return
 	}
-	noted := b.note("", m)
+	noted := note("", m)
+	b.change(func() { b.messages = append(b.messages, noted) }) // before anybody answers it
 	if err := running.Publish(ctx, m); err != nil {
-		b.strike(noted)
+		b.change(func() { b.messages = slices.DeleteFunc(b.messages, func(one *Message) bool { return one == noted }) })
 		t.Fatalf("troupetest: publish to %s: %v", m.Topic, err)
 	}
 }

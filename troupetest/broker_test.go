@@ -13,6 +13,7 @@ import (
 	"github.com/troupemq/troupe"
 	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/persistence/memory"
+	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/troupetest"
 )
 
@@ -89,12 +90,12 @@ func TestCredentials(t *testing.T) {
 		if c.Username == "ada" && string(c.Password) == "secret" {
 			return nil
 		}
-		return &troupe.Refusal{Code: troupe.ReasonCode(0x86), Reason: "wrong"}
+		return &troupe.Refusal{Code: packet.BadUserNameOrPassword, Reason: "wrong"}
 	})
-	c := troupetest.Config()
-	no := false
-	c.Listeners[0].AllowAnonymous = &no
-	b := troupetest.Start(t, troupe.WithConfig(c), troupe.WithAuthenticator(secret))
+	b := troupetest.Start(t, troupe.WithAuthenticator(secret), troupe.WithSettings(func(c *configs.Config) {
+		nobody := false
+		c.Listeners[0].AllowAnonymous = &nobody
+	}))
 
 	enter := func(username, password string) error {
 		o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr()).SetClientID("c").SetUsername(username).SetPassword(password)

@@ -28,7 +28,7 @@ func (b *Broker) Messages(filter string) []Message {
 	valid(filter)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.matching(filter)
+	return matching(b.messages, filter)
 }
 
 // Wait waits until n messages were published to topics that match a Topic Filter, and
@@ -37,7 +37,7 @@ func (b *Broker) Wait(t TB, filter string, n int) (found []Message) {
 	t.Helper()
 	valid(filter)
 	b.await(t, func() bool {
-		found = b.matching(filter)
+		found = matching(b.messages, filter)
 		return len(found) >= n
 	}, func() string {
 		return fmt.Sprintf("%d of %d messages were published to %q; published were: %s", len(found), n, filter, list("none", b.messages))
@@ -45,11 +45,27 @@ func (b *Broker) Wait(t TB, filter string, n int) (found []Message) {
 	return found
 }
 
-// Forget forgets the messages so far: for the next part of a test.
-func (b *Broker) Forget() { b.change(func() { b.messages = nil }) }
+// WaitAcknowledged waits until a Client has acknowledged n messages that it got with QoS
+// 1 or 2, by PUBACK or PUBREC without an error, whose topics match a Topic Filter. It
+// returns all that it has, since Start or the last Forget, in the order in which it did;
+// Client of a Message is here who acknowledged it.
+func (b *Broker) WaitAcknowledged(t TB, client, filter string, n int) (found []Message) {
+	t.Helper()
+	valid(filter)
+	b.await(t, func() bool {
+		found = slices.DeleteFunc(matching(b.acknowledged, filter), func(m Message) bool { return m.Client != client })
+		return len(found) >= n
+	}, func() string {
+		return fmt.Sprintf("client %q has acknowledged %d of %d messages of %q; acknowledged were: %s", client, len(found), n, filter, list("none", b.acknowledged))
+	})
+	return found
+}
 
-func (b *Broker) matching(filter string) (found []Message) {
-	for _, m := range b.messages {
+// Forget forgets the messages so far: for the next part of a test.
+func (b *Broker) Forget() { b.change(func() { b.messages, b.acknowledged = nil, nil }) }
+
+func matching(all []*Message, filter string) (found []Message) {
+	for _, m := range all {
 		if topic.Match(filter, m.Topic) {
 			found = append(found, *m)
 		}
@@ -64,25 +80,28 @@ func valid(filter string) {
 	}
 }
 
-// record has the broker tell what Clients publish. The option comes behind those of
-// the test: what these change is changed already, and what they refuse is not seen.
+// record has the broker tell what Clients publish and acknowledge. The option comes
+// behind those of the test: what these change is changed already, and what they
+// refuse is not seen.
 func (b *Broker) record() troupe.Option {
-	return troupe.WithHooks(troupe.Hooks{Publish: func(c troupe.Client, m *troupe.Message) error {
-		b.note(c.ID, *m)
-		return nil
-	}})
+	return troupe.WithHooks(troupe.Hooks{
+		Publish: func(c troupe.Client, m *troupe.Message) error {
+			noted := note(c.ID, *m)
+			b.change(func() { b.messages = append(b.messages, noted) })
+			return nil
+		},
+		Acknowledged: func(c troupe.Client, m *troupe.Message, code troupe.ReasonCode) {
+			if !code.IsError() {
+				noted := note(c.ID, *m)
+				b.change(func() { b.acknowledged = append(b.acknowledged, noted) })
+			}
+		},
+	})
 }
 
-// note remembers a message, with copies of what is not ours.
-func (b *Broker) note(client string, m troupe.Message) *Message {
+// note is a message with copies of what is not ours.
+func note(client string, m troupe.Message) *Message {
 	m.Payload, m.CorrelationData = bytes.Clone(m.Payload), bytes.Clone(m.CorrelationData)
-	m.UserProperties = slices.Clone(m.UserProperties)
-	noted := &Message{Message: m, Client: client}
-	b.change(func() { b.messages = append(b.messages, noted) })
-	return noted
-}
-
-// strike takes back what was not published after all.
-func (b *Broker) strike(m *Message) {
-	b.change(func() { b.messages = slices.DeleteFunc(b.messages, func(one *Message) bool { return one == m }) })
+	m.UserProperties, m.SubscriptionIDs = slices.Clone(m.UserProperties), slices.Clone(m.SubscriptionIDs)
+	return &Message{Message: m, Client: client}
 }

@@ -6,9 +6,11 @@ import (
 	"time"
 
 	"github.com/eclipse/paho.golang/paho"
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/stretchr/testify/require"
 
 	"github.com/troupemq/troupe"
+	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/troupetest"
 )
 
@@ -58,6 +60,51 @@ func TestWill(t *testing.T) {
 	m := b.Wait(t, "gone/+", 1)[0]
 	require.Equal(t, "bye", string(m.Payload))
 	require.Equal(t, "c", m.Client)
+}
+
+func TestWaitAcknowledged(t *testing.T) {
+	b := troupetest.Start(t)
+	work := make(chan struct{})
+	c := paho3(t, b, "c", func(o *mqtt.ClientOptions) { o.SetOrderMatters(true) })
+	done(t, c.SubscribeMultiple(map[string]byte{"jobs/#": 1, "q0": 0}, func(mqtt.Client, mqtt.Message) { <-work }))
+	for i := range 3 {
+		b.Publish(t, troupe.Message{Topic: fmt.Sprint("jobs/", i), QoS: troupe.ExactlyOnce})
+	}
+	b.Publish(t, troupe.Message{Topic: "q0"})
+	work <- struct{}{}
+	require.Equal(t, "jobs/0", b.WaitAcknowledged(t, "c", "#", 1)[0].Topic)
+
+	b.Timeout = time.Millisecond
+	f := new(failing)
+	b.WaitAcknowledged(f, "c", "jobs/+", 2)
+	require.Contains(t, f.failure, `client "c" has acknowledged 1 of 2 messages of "jobs/+"`)
+	f = new(failing)
+	b.WaitAcknowledged(f, "d", "jobs/+", 1)
+	require.Contains(t, f.failure, `client "d" has acknowledged 0 of 1`)
+	b.Timeout = patience
+	close(work)
+	all := b.WaitAcknowledged(t, "c", "#", 3)
+	require.Len(t, all, 3, "with QoS 0 nothing is acknowledged")
+	require.Equal(t, "jobs/2", all[2].Topic)
+	require.Equal(t, "c", all[2].Client)
+}
+
+// Hooks of the test come first: what they change is what is published, and what they
+// refuse is not.
+func TestHooksOfTheTest(t *testing.T) {
+	b := troupetest.Start(t, troupe.WithHooks(troupe.Hooks{Publish: func(_ troupe.Client, m *troupe.Message) error {
+		if m.Topic == "refused" {
+			return &troupe.Refusal{Code: packet.NotAuthorized}
+		}
+		m.Topic = "changed/" + m.Topic
+		return nil
+	}}))
+	c := paho3(t, b, "c")
+	done(t, c.Publish("refused", 1, false, "x"))
+	done(t, c.Publish("taken", 1, false, "y"))
+	all := b.Wait(t, "#", 1)
+	require.Len(t, all, 1)
+	require.Equal(t, "changed/taken", all[0].Topic)
 }
 
 func TestWaitFails(t *testing.T) {
