@@ -157,7 +157,7 @@ func everyName() (names []string) {
 		if levels == 3 {
 			return
 		}
-		for _, level := range []string{"", "a", "b", "da", "$a", "other"} {
+		for _, level := range []string{"", "a", "b", "da", "db", "d$a", "$a", "other"} {
 			next := level
 			if levels > 0 {
 				next = name + "/" + level
