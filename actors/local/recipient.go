@@ -51,13 +51,16 @@ func NewRecipient(actors *actor.ActorSystem, root *actor.RootContext, pid *actor
 		gone: make(chan struct{}), room: make(chan struct{}, 1),
 	}
 	r.self, _ = actors.ProcessRegistry.Add(r, "subscription"+actors.ProcessRegistry.NextId())
-	root.Send(r.self, nil) // it remembers whom it leads to: who answers too late comes here all the same, and not into the program's log
+	root.Send(r.self, known{}) // it remembers whom it leads to: who answers too late comes here all the same, and not into the program's log
 	if answers {
 		r.watch = actors.EventStream.Subscribe(r.event)
 	}
 	r.tell(&actor.Watch{Watcher: r.self})
 	return r
 }
+
+// known is sent once, and says nothing.
+type known struct{}
 
 func (r *Recipient) tell(message any) {
 	if process, ok := r.actors.ProcessRegistry.Get(r.pid); ok {
@@ -118,7 +121,7 @@ func (r *Recipient) ask() {
 
 // SendUserMessage implements actor.Process: the actor has answered.
 func (r *Recipient) SendUserMessage(to *actor.PID, message any) {
-	if message == nil {
+	if _, ok := message.(known); ok {
 		return
 	}
 	if r.answers {
