@@ -41,7 +41,10 @@ func (c *Conn) Read(p []byte) (int, error) {
 	case c.failed != nil: // what is read is thrown away, see CloseWrite
 		return c.raw.Read(p)
 	case !c.shaken:
-		if err := c.Conn.Handshake(); err != nil {
+		// Apart, so that who reads does not keep the large stack that it takes.
+		done := make(chan error, 1)
+		go func() { done <- c.Conn.Handshake() }()
+		if err := <-done; err != nil {
 			c.failed = &HandshakeError{err}
 			return 0, c.failed
 		}
