@@ -3,10 +3,12 @@ package control
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -94,4 +96,35 @@ func TestNothingKept(t *testing.T) {
 func TestIdleCostsNothing(t *testing.T) {
 	made := testing.AllocsPerRun(100, func() { NewAPI(Handlers{Instances: newFleet()}).Close() })
 	require.Less(t, made, 30.0)
+}
+
+// What is made once for all of them mixes none up.
+func TestEachAnswersForItself(t *testing.T) {
+	var group sync.WaitGroup
+	for n := range 8 {
+		name := fmt.Sprint("i", n)
+		a := NewAPI(Handlers{Name: name, Version: name, Instances: newFleet(name), Storage: named(name).Storage})
+		t.Cleanup(a.Close)
+		group.Go(func() {
+			for range 20 {
+				require.Contains(t, get(t, a, "/v1/instances").Body.String(), `[{"name":"`+name+`"`)
+				require.Contains(t, get(t, a, "/v1/storage").Body.String(), `{"instance":"`+name+`"`)
+				require.Contains(t, get(t, a, "/openapi.json").Body.String(), `"version":"`+name+`"`)
+			}
+		})
+	}
+	group.Wait()
+	nothing := NewAPI(Handlers{})
+	t.Cleanup(nothing.Close)
+	for _, target := range []string{"/v1/instances", "/v1/instances/x", "/v1/bridges", "/v1/storage", "/v1/backup"} {
+		w := httptest.NewRecorder()
+		nothing.ServeHTTP(w, httptest.NewRequest(http.MethodGet, target, nil))
+		require.Equal(t, http.StatusNotFound, w.Code, target)
+		require.Contains(t, w.Body.String(), "nothing is known of ", target)
+	}
+	for _, target := range []string{"/v1/instances/x/start", "/v1/instances/x/stop", "/v1/instances/x/reload", "/v1/bridges/x/pause", "/v1/bridges/x/switch"} {
+		w := httptest.NewRecorder()
+		nothing.ServeHTTP(w, httptest.NewRequest(http.MethodPost, target, nil))
+		require.Equal(t, http.StatusNotFound, w.Code, target)
+	}
 }
