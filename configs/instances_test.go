@@ -205,6 +205,9 @@ func TestWrongInstances(t *testing.T) {
 			"all.yaml:4: instances[2].config: 5 is not the path of a file",
 			"all.yaml:5: instances[3].data_dir: missing; a directory cannot have the name of the instance",
 		},
+		"instances: [{name: a, listeners: [], instances: []}]": {
+			"all.yaml:1: instances[0].instances: is not allowed in an entry of instances; write it at the top of a file",
+		},
 		"instances:\n- {name: a, listeners: [{name: x, address: '0.0.0.0:5'}]}": {
 			"all.yaml:2: instances[0].listeners[0].allow_anonymous: false lets nobody in at 0.0.0.0:5",
 		},

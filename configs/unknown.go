@@ -11,6 +11,9 @@ import (
 // unknown says that section t at path has no such key, and which one was
 // probably meant.
 func unknown(path, name string, t reflect.Type) string {
+	if path == "" && name == instancesKey {
+		return "is not allowed in an entry of instances; write it at the top of a file"
+	}
 	at := join(path, name)
 	var paths []string
 	for _, k := range keys() {
