@@ -71,7 +71,7 @@ func run(ctx context.Context, s settings, listening func(net.Addr)) error {
 		return err
 	}
 	publish := func(topic, payload string, retain bool) error {
-		limit, cancel := context.WithTimeout(ctx, 10*time.Second)
+		limit, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		return broker.Publish(limit, troupe.Message{Topic: topic, Payload: []byte(payload), QoS: troupe.AtLeastOnce, Retain: retain})
 	}
