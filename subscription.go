@@ -1,14 +1,19 @@
 package troupe
 
 import (
+	"context"
 	"errors"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/actors/local"
+	"github.com/troupemq/troupe/actors/message"
 )
 
 // ErrActorEnded is why a subscription of [Broker.SubscribePID] has ended when
@@ -19,7 +24,8 @@ var ErrActorEnded = errors.New("troupe: the actor of the subscription has ended"
 // use, also by what the subscription calls.
 //
 // It ends with Close, with the Broker, and with its actor if it has one. What
-// waits at that time is dropped.
+// waits at that time is dropped; Shutdown of the Broker hands it over before, for
+// at most the grace period.
 type Subscription struct {
 	broker *Broker
 	tree   *tree
@@ -85,7 +91,7 @@ func (s *Subscription) end(cause error) (first bool) {
 		return false
 	}
 	s.ended, s.cause = true, cause
-	s.queue.Close()
+	_ = s.queue.Close() // what waits is not wanted any more
 	s.stop()
 	return !errors.Is(cause, ErrNotRunning)
 }
@@ -108,6 +114,7 @@ func (s *Subscription) spawned(pid *actor.PID) {
 // work hands messages over on a number of goroutines until the subscription
 // ends, and calls last then.
 func (s *Subscription) work(goroutines int, hand func(*Message), last func()) {
+	s.tree.subscriptions.enter(s)
 	var all sync.WaitGroup
 	for range goroutines {
 		all.Go(func() {
@@ -122,6 +129,7 @@ func (s *Subscription) work(goroutines int, hand func(*Message), last func()) {
 	}
 	go func() {
 		all.Wait()
+		s.tree.subscriptions.leave(s)
 		last()
 		s.end(ErrNotRunning) // nobody else has: its actor ended with the Broker
 		close(s.done)
@@ -139,5 +147,61 @@ func (b *Broker) contained(filter string, function func(*Message)) func(*Message
 			}
 		}()
 		function(m)
+	}
+}
+
+// subscriptions are those of the program that have not ended.
+type subscriptions struct {
+	mu  sync.Mutex
+	all map[*Subscription]struct{}
+}
+
+func (u *subscriptions) enter(s *Subscription) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.all == nil {
+		u.all = make(map[*Subscription]struct{})
+	}
+	u.all[s] = struct{}{}
+}
+
+func (u *subscriptions) leave(s *Subscription) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	delete(u.all, s)
+}
+
+// drainProgram hands the program what waits for it, for at most a while.
+func (t *tree) drainProgram(ctx context.Context, most time.Duration) {
+	if most <= 0 {
+		return
+	}
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	t.subscriptions.mu.Lock()
+	all := slices.Collect(maps.Keys(t.subscriptions.all))
+	t.subscriptions.mu.Unlock()
+	empty := make([]chan struct{}, len(all))
+	for i, s := range all {
+		empty[i] = make(chan struct{}, 1)
+		s.mu.Lock()
+		if s.pid != nil { // behind all that was published
+			t.system.Send(s.pid, &message.Quiesce{Done: empty[i]})
+		} else {
+			empty[i] <- struct{}{}
+		}
+		s.mu.Unlock()
+	}
+	for i, s := range all {
+		select {
+		case <-empty[i]:
+		case <-s.queue.Ended():
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		case <-t.broker.done:
+			return
+		}
 	}
 }

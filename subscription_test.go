@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/troupemq/troupe/actors/message"
+	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/protocol/topic"
 )
@@ -123,6 +124,50 @@ func TestSubscriptionEndsWithTheBroker(t *testing.T) {
 	require.ErrorIs(t, s.Err(), ErrNotRunning)
 	require.ErrorIs(t, s.Close(), ErrNotRunning)
 	require.Zero(t, s.Waiting())
+}
+
+func TestShutdownHandsOverWhatWaits(t *testing.T) {
+	b := startWith(t, func(c *configs.Config) { c.Shutdown.GracePeriod = configs.Duration(time.Hour) })
+	goOn := make(chan struct{})
+	var got []string
+	s := subscribeTo(t, b, func(m *Message) {
+		<-goOn
+		got = append(got, string(m.Payload))
+	})
+	nobody := subscribeTo(t, b, func(*Message) {})
+	require.NoError(t, nobody.Close())
+	c := connect(t, b, "c")
+	for i := range 5 {
+		require.Equal(t, packet.Success, c.publish(packet.QoS1, "a", fmt.Sprint(i)))
+	}
+	down := make(chan error, 1)
+	go func() { down <- b.Shutdown(context.Background()) }()
+	c.gone()
+	s.published(t)
+	require.Empty(t, down, "what waits is dropped")
+	close(goOn)
+	require.NoError(t, wait(t, down, "Shutdown does not return"))
+	wait(t, s.Done(), "the subscription does not end")
+	require.Equal(t, []string{"0", "1", "2", "3", "4"}, got)
+}
+
+func TestShutdownSaysWhatItDoesNotHandOver(t *testing.T) {
+	logged := newDiary()
+	b := startWith(t, func(c *configs.Config) { c.Shutdown.GracePeriod = configs.Duration(20 * time.Millisecond) }, logged.option())
+	goOn, running := make(chan struct{}), make(chan struct{}, 8)
+	s := subscribeTo(t, b, func(*Message) {
+		running <- struct{}{}
+		<-goOn
+	})
+	for range 4 {
+		publish(t, b, "a", "x")
+	}
+	wait(t, running, "the function is not called")
+	s.published(t)
+	require.NoError(t, b.Shutdown(context.Background()))
+	logged.await(t, 1, "a subscription of the program ends with the broker, and what waited is lost", "messages", int64(3), "filter", "a")
+	close(goOn)
+	wait(t, s.Done(), "the subscription does not end")
 }
 
 func TestFunctionThatShutsDown(t *testing.T) {

@@ -47,8 +47,10 @@ type tree struct {
 	numbers  atomic.Uint64 // of receivers
 	tables   *routing.Tables
 	clients  routing.Clients
-	rate     *rate.Share  // of all who send
-	hooks    *hooks.Hooks // of the program; nil: none
+
+	subscriptions subscriptions // of the program
+	rate          *rate.Share   // of all who send
+	hooks         *hooks.Hooks  // of the program; nil: none
 
 	// Set while the tree grows.
 	envs      []*session.Env     // by loop

@@ -19,8 +19,9 @@
 //
 // Life: before Start and after Shutdown, or when the Broker has ended by itself,
 // what needs a running Broker returns [ErrNotRunning], and what waits returns it at
-// that moment. Shutdown does not wait for functions of the program; the Done of
-// their subscriptions does. What then still waits for them is dropped.
+// that moment. Shutdown hands over what waits for subscriptions, within the grace
+// period; what is left then is dropped, and logged. It does not wait for functions
+// that are under way; the Done of their subscriptions does.
 //
 // Order: a receiver gets what one goroutine or Client publishes in that order,
 // across topics. There is no order between several of them.
@@ -246,9 +247,12 @@ func (b *Broker) watch(t *tree) {
 }
 
 // Shutdown stops the instance in order: no new connections; what waits for
-// connected Clients is delivered, for at most the configured grace period;
-// each is told good-bye (0x8B, Server shutting down); then the tree ends from
-// the leaves up. When ctx is done, it ends at once, or within a second if the
+// connected Clients is delivered, and each is told good-bye (0x8B, Server shutting
+// down); what waits for subscriptions of the program is handed over; all that for
+// at most the configured grace period; then the tree ends from the leaves up.
+// A function of the program that is under way is not waited for, so that one may
+// shut the Broker down; if more waits for that one, the grace period has to pass.
+// When ctx is done, it ends at once, or within a second if the
 // store does not take what waits for it; the error is then that of ctx. It
 // leaves no goroutine, port or file.
 func (b *Broker) Shutdown(ctx context.Context) error {
@@ -309,10 +313,10 @@ func (b *Broker) Config() configs.Config {
 	return b.config
 }
 
-// drain lets Clients have what waits for them, for at most grace, and tells
-// them good-bye.
+// drain lets Clients and the program have what waits for them, for at most grace,
+// and tells Clients good-bye.
 func (t *tree) drain(ctx context.Context, grace time.Duration) {
-	root := t.system.Root()
+	root, until := t.system.Root(), time.Now().Add(grace)
 	left := len(t.listeners) * len(t.loops)
 	bridges := t.runningBridges()
 	quiet := make(chan struct{}, left+len(bridges))
@@ -350,6 +354,7 @@ func (t *tree) drain(ctx context.Context, grace time.Duration) {
 		t.tell(&message.Shutdown{})
 		await(goodbyeMost)
 	}
+	t.drainProgram(ctx, time.Until(until)) // the last Clients may have published something
 }
 
 // flush has the journal write everything. What cannot be written in time is

@@ -40,6 +40,7 @@ type Queue struct {
 	tight   bool // half of the bound was reached, and a quarter not since
 	closed  bool
 	dropped int64
+	empty   []func()        // told once when nothing waits
 	ctx     context.Context // done with it
 	end     func()
 }
@@ -112,9 +113,13 @@ const queueKept = 64
 // ended; what waited then is gone. From any goroutine.
 func (q *Queue) Take() (m *packet.Publish, more bool) {
 	relieved := false
+	var empty []func()
 	defer func() {
 		if relieved {
 			q.relief()
+		}
+		for _, tell := range empty {
+			tell()
 		}
 	}()
 	q.mu.Lock()
@@ -127,6 +132,9 @@ func (q *Queue) Take() (m *packet.Publish, more bool) {
 			return nil, false
 		}
 		w := q.shift()
+		if len(q.waiting) == 0 {
+			empty, q.empty = q.empty, nil
+		}
 		if q.asked && q.low() {
 			relieved, q.asked, q.tight = true, false, false
 		}
@@ -180,13 +188,29 @@ func (q *Queue) crowded() bool {
 	return true
 }
 
-// Close ends it: nothing comes out of it from now on.
-func (q *Queue) Close() {
+// whenEmpty has somebody told when nothing waits, on any goroutine. It is not
+// told of the end.
+func (q *Queue) whenEmpty(tell func()) {
+	q.mu.Lock()
+	if len(q.waiting) > 0 {
+		q.empty = append(q.empty, tell)
+		q.mu.Unlock()
+		return
+	}
+	q.mu.Unlock()
+	tell()
+}
+
+// Close ends it: nothing comes out of it from now on. It returns how many
+// messages waited.
+func (q *Queue) Close() (lost int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.closed, q.waiting, q.first, q.asked = true, nil, 0, false
+	lost = len(q.waiting) - q.first
+	q.closed, q.waiting, q.first, q.asked, q.empty = true, nil, 0, false, nil
 	q.end()
 	q.some.Broadcast()
+	return lost
 }
 
 // Ended is closed by Close.

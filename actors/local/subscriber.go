@@ -70,6 +70,9 @@ func (s *Subscriber) Receive(ctx actor.Context) {
 	case *message.Barrier:
 		s.owed = append(s.owed, m)
 		s.credit(ctx)
+	case *message.Quiesce:
+		done := m.Done
+		s.Queue.whenEmpty(func() { done <- struct{}{} })
 	case *message.Subscribed:
 		s.placed = true
 		select {
@@ -86,7 +89,9 @@ func (s *Subscriber) Receive(ctx actor.Context) {
 		s.Receiver.Online.Store(false)
 		ctx.Send(s.tables.Shards[s.tables.Shard(s.Filter.Name)],
 			&message.Subscribe{Receiver: s.Receiver, Subscriber: ctx.Self(), Remove: true, Filters: []message.Filter{s.Filter}})
-		s.Queue.Close()
+		if lost := s.Queue.Close(); lost > 0 {
+			s.Log.Warn("a subscription of the program ends with the broker, and what waited is lost", zap.Int("messages", lost))
+		}
 		s.credit(ctx)
 	}
 }

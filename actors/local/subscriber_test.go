@@ -259,6 +259,20 @@ func TestTicketIsReleasedByTheSubscriber(t *testing.T) {
 	require.Len(t, journal.Got(), 1)
 }
 
+func TestSubscriptionSaysWhenNothingWaits(t *testing.T) {
+	s := newScene(t)
+	u := s.subscribe(4, local.DropOldest)
+	done := make(chan struct{}, 2)
+	s.Send(u.pid, &message.Quiesce{Done: done})
+	require.Len(t, done, 1)
+	<-done
+	s.Send(u.pid, deliver("1", "2"), &message.Quiesce{Done: done})
+	u.queue.Take()
+	require.Empty(t, done)
+	u.queue.Take()
+	require.Len(t, done, 1)
+}
+
 // TestTakersOfAQueue has goroutines take what one puts in, whatever the end.
 func TestTakersOfAQueue(t *testing.T) {
 	s := newScene(t)

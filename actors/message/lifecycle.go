@@ -17,7 +17,8 @@ type Hush struct{}
 
 // Quiesce asks a supervisor of connections to hush them, and to answer on Done,
 // which has room for it, once it has none left. A listener asks all of its
-// supervisors, one per event loop.
+// supervisors, one per event loop. A subscription of the program answers once
+// nothing waits for it.
 type Quiesce struct {
 	Done chan<- struct{}
 }
