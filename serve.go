@@ -114,5 +114,10 @@ func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
 // [Broker.Dial]. It is called on goroutines of its own, many at a time, and may
 // block until ctx is done. Without it such a bridge waits, and says why.
 func WithDialer(dial func(ctx context.Context, instance string) (net.Conn, error)) Option {
-	return func(b *Broker) { b.dialer = dial }
+	return func(b *Broker) {
+		if dial == nil {
+			b.refuse("WithDialer: the function is nil; without the option there are no other instances")
+		}
+		b.dialer = dial
+	}
 }
