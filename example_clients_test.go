@@ -4,8 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
+	"net"
+	"time"
 
+	"github.com/eclipse/paho.golang/paho"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/troupemq/troupe"
@@ -168,4 +172,83 @@ func ExampleWithConfig_bridge() {
 	// Output:
 	// plant7/sensors/1 21.5
 	// [] <nil> 0
+}
+
+// keys knows a method of extended authentication: the Client sends a key that was
+// made for it. It knows nobody by a password.
+type keys map[string]bool
+
+func (keys) Authenticate(context.Context, troupe.Client) error { return troupe.ErrUnknownClient }
+
+func (k keys) Exchange(_ troupe.Client, method string) troupe.AuthExchange {
+	if method != "KEY" {
+		return nil // the next one is asked
+	}
+	return func(_ context.Context, data []byte) troupe.AuthResult {
+		if k[string(data)] {
+			return troupe.AuthResult{Code: packet.Success}
+		}
+		return troupe.AuthResult{Code: packet.NotAuthorized}
+	}
+}
+
+// oneStep is a Client that has nothing to add.
+type oneStep struct{}
+
+func (oneStep) Authenticate(*paho.Auth) *paho.Auth { return nil }
+func (oneStep) Authenticated()                     {}
+
+// A method of extended authentication, which may take several AUTH packets.
+func ExampleExchanger() {
+	broker, stop := started(troupe.WithAuthenticator(keys{"k1": true}))
+	defer stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for _, key := range []string{"k1", "k2"} {
+		conn, err := broker.Dial(ctx)
+		if err != nil {
+			panic(err)
+		}
+		client := paho.NewClient(paho.ClientConfig{Conn: conn, AuthHandler: oneStep{}})
+		ack, _ := client.Connect(ctx, &paho.Connect{
+			ClientID: "c", KeepAlive: 30, CleanStart: true,
+			Properties: &paho.ConnectProperties{AuthMethod: "KEY", AuthData: []byte(key)},
+		})
+		fmt.Println(troupe.ReasonCode(ack.ReasonCode))
+		_ = client.Disconnect(&paho.Disconnect{})
+	}
+	// Output:
+	// success
+	// not authorized
+}
+
+// Brokers of one process reach one another by their names, without a socket.
+func ExampleWithDialer() {
+	ctx := context.Background()
+	office, stop := started(troupe.WithName("office"))
+	defer stop()
+	arrived := make(chan *troupe.Message)
+	if _, err := office.SubscribeChan(ctx, "#", troupe.AtLeastOnce, arrived); err != nil {
+		panic(err)
+	}
+
+	brokers := map[string]*troupe.Broker{"office": office}
+	bridge := configs.NewBridge("up", "instance://office")
+	bridge.Forward = []configs.Forward{configs.NewForward("sensors/#", "plant/sensors/#")}
+	plant, stop := started(
+		troupe.WithName("plant"),
+		troupe.WithSettings(func(c *configs.Config) { c.Bridges = []configs.Bridge{bridge} }),
+		troupe.WithDialer(func(ctx context.Context, instance string) (net.Conn, error) {
+			broker, ok := brokers[instance]
+			if !ok {
+				return nil, errors.New("there is none of that name")
+			}
+			return broker.Dial(ctx)
+		}))
+	defer stop()
+
+	_ = plant.Publish(ctx, troupe.Message{Topic: "sensors/1", Payload: []byte("21.5"), QoS: troupe.AtLeastOnce})
+	m := <-arrived
+	fmt.Println(m.Topic, string(m.Payload))
+	// Output: plant/sensors/1 21.5
 }
