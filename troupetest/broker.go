@@ -99,7 +99,9 @@ func Config() configs.Config {
 //		c.Listeners[0].AllowAnonymous = &nobody
 //	}))
 //
-// With a [troupe.WithStore] it is that store that survives Kill and Restart.
+// With a [troupe.WithStore] it is that store that survives Kill and Restart. More ways
+// in, as those of [troupe.WithListener], are the broker's own: their messages are
+// remembered, faults are not for them, and a Restart does not open them again.
 func Start(t TB, options ...troupe.Option) *Broker {
 	t.Helper()
 	socket, err := net.Listen("tcp", "127.0.0.1:0")
