@@ -193,9 +193,12 @@ func (b *Broker) Kill(t TB) {
 // a broker with a data directory would have them.
 func (b *Broker) Restart(t TB) {
 	t.Helper()
-	b.Stop(t)
 	b.life.Lock()
 	defer b.life.Unlock()
+	if err := b.end(context.Background()); err != nil {
+		t.Fatalf("troupetest: the broker does not stop: %v", err)
+		return
+	}
 	if err := b.begin(); err != nil {
 		t.Fatalf("troupetest: %v", err)
 	}
@@ -243,15 +246,10 @@ func (b *Broker) end(ctx context.Context) error {
 	return running.Err()
 }
 
-// close is the end of the test. Rules end first, so that nobody is held.
+// close is the end of the test.
 func (b *Broker) close() {
 	_ = b.socket.Close()
-	b.change(func() {
-		for _, r := range b.rules {
-			r.end()
-		}
-		b.rules = nil
-	})
+	b.change(func() { b.rules = nil })
 	b.life.Lock()
 	defer b.life.Unlock()
 	_ = b.end(context.Background())

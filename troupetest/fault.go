@@ -41,21 +41,15 @@ type Verdict struct {
 }
 
 // rule is one of Intercept.
-type rule struct {
-	judge func(Packet) Verdict
-	ended chan struct{}
-	once  sync.Once
-}
+type rule struct{ judge func(Packet) Verdict }
 
-func (r *rule) end() { r.once.Do(func() { close(r.ended) }) }
-
-// Intercept shows each packet to rule, before it is handed on. Of several rules
-// that want different things, the packet waits for all, for the longest Delay and at the lowest rate; one is
-// enough to drop it or to cut the connection. rule is called on goroutines of
-// many connections and must not block. After end, which may be called again, it is not
-// called any more for packets that come.
+// Intercept shows each packet to judge, before it is handed on, until end is called.
+// Of several that want different things, the packet waits for all, for the longest
+// Delay and at the lowest rate; one is enough to drop it or to cut the connection.
+// judge is called on goroutines of many connections and must not block. end may be
+// called again; a packet that waits then goes on to wait.
 func (b *Broker) Intercept(judge func(Packet) Verdict) (end func()) {
-	r := &rule{judge: judge, ended: make(chan struct{})}
+	r := &rule{judge}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rules = append(b.rules, r)
@@ -64,9 +58,8 @@ func (b *Broker) Intercept(judge func(Packet) Verdict) (end func()) {
 
 func (b *Broker) remove(r *rule) {
 	b.mu.Lock()
-	b.rules = slices.DeleteFunc(slices.Clone(b.rules), func(other *rule) bool { return other == r })
-	b.mu.Unlock()
-	r.end()
+	defer b.mu.Unlock()
+	b.rules = slices.DeleteFunc(slices.Clone(b.rules), func(other *rule) bool { return other == r }) // who judges has the old ones
 }
 
 // Cut cuts the connections of Clients, or with none of all, in the middle of

@@ -66,7 +66,7 @@ type link struct {
 // parcel is a packet on its way.
 type parcel struct {
 	frame []byte
-	raw   bool // what follows is no packet
+	raw   bool // it is no packet
 	at    time.Time
 }
 
