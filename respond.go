@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -64,13 +65,23 @@ type responder struct {
 	ends   context.Context
 	topics string // where answers may go; empty: anywhere
 	handle func(context.Context, *Message) (Message, error)
+	warned atomic.Bool // of what Clients can bring about as often as they like
+}
+
+// warn logs, at the debug level but for the first time.
+func (r *responder) warn(text string, field zap.Field) {
+	level := zap.DebugLevel
+	if !r.warned.Swap(true) {
+		level = zap.WarnLevel
+	}
+	r.broker.log.Log(level, text, zap.String("filter", r.filter), field)
 }
 
 // respond handles one request.
 func (r *responder) respond(request *Message) {
 	to, id, qos := request.ResponseTopic, request.CorrelationData, request.QoS
 	if to != "" && !r.may(to) {
-		r.broker.log.Warn("a request asks for an answer to a topic that is not for answers", zap.String("filter", r.filter), zap.String("topic", to))
+		r.warn("a request asks for an answer to a topic that is not for answers", zap.String("topic", to))
 		return
 	}
 	ctx := r.ends
@@ -90,7 +101,7 @@ func (r *responder) respond(request *Message) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ends), respondMost)
 	defer cancel()
 	if err := r.broker.Publish(ctx, answer); err != nil && !errors.Is(err, ErrNotRunning) {
-		r.broker.log.Warn("an answer could not be published", zap.String("filter", r.filter), zap.Error(err))
+		r.warn("an answer could not be published", zap.Error(err))
 	}
 }
 
