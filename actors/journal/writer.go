@@ -1,7 +1,6 @@
 package journal
 
 import (
-
 	"go.uber.org/zap"
 
 	"github.com/troupemq/troupe/persistence"
