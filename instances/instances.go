@@ -58,6 +58,10 @@ type Options struct {
 	// Inputs are the environment and flags for configurations that are read while
 	// the Supervisor runs, by Add and Reload. Its File is not read.
 	Inputs configs.Inputs
+	// Fits judges whether all instances that there are and those to come can be on
+	// this machine together; an error keeps the new ones from being launched. Nil:
+	// nobody judges.
+	Fits func(all []configs.Config) error
 	// UntilLast ends the Supervisor once no instance runs, or is going to without
 	// being asked. It does not end before the first Launch. False: only Shutdown
 	// and the policy stop-all end it.

@@ -96,7 +96,25 @@ func (s *Supervisor) judge(all []configs.Instance, replaced string) error {
 	if len(problems) > 0 {
 		return problems
 	}
-	return nil
+	return s.fit(all, replaced)
+}
+
+// fit tells whether these, and those that there are, can be on the machine
+// together, save for the one that they replace.
+func (s *Supervisor) fit(all []configs.Instance, replaced string) error {
+	if s.o.Fits == nil {
+		return nil
+	}
+	var together []configs.Config
+	for _, other := range s.table.seen.Load().all {
+		if other.definition.Config.Name != replaced && other.state != troupe.InstanceStopped {
+			together = append(together, other.definition.Config)
+		}
+	}
+	for _, i := range all {
+		together = append(together, i.Config)
+	}
+	return s.o.Fits(together)
 }
 
 // eventLoops is how many an instance gets: those of the machine are shared out

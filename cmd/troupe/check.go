@@ -34,6 +34,9 @@ says what two of them both want. Exit codes: 0 nothing is wrong; 2 something is.
 					fmt.Fprintln(c.ErrOrStderr(), "troupe: warning: "+owned(i.Config.Name, len(all))+warning.Error())
 				}
 			}
+			for _, text := range strains(all) {
+				fmt.Fprintln(c.ErrOrStderr(), "troupe: warning: on this machine: "+text)
+			}
 			for _, warning := range configs.Strangers(all) {
 				fmt.Fprintln(c.ErrOrStderr(), "troupe: warning: "+warning.Error())
 			}

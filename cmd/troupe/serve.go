@@ -53,6 +53,7 @@ the process ends with the last of them, for the reason of the first.`,
 				Log: log, Logger: newLog, Inputs: inputs(c), UntilLast: true,
 			}}
 			s.load = func() ([]configs.Instance, error) { return from.load(c) }
+			s.options.Fits = fits(log)
 			s.warn()
 			return s.run(c.Context())
 		},
