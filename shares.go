@@ -5,7 +5,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/troupemq/troupe/actors/sys"
 	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/internal/rate"
 )
 
 // setRate has all who send keep to a rate from now on.
@@ -56,6 +58,34 @@ func (s *storage) maintainAgain() time.Duration {
 	}
 	s.pressing.Store(false)
 	return maintainEvery
+}
+
+// shareFigures are the bounds of the instance and how often they held somebody
+// up, for $SYS. What is used of most of them is counted there already.
+func (t *tree) shareFigures() []sys.Figure {
+	bound := func(key string, of func(c *configs.Config) int64) sys.Figure {
+		return sys.Figure{Topic: "limits/" + key, Value: func() int64 { c := t.broker.Config(); return of(&c) }}
+	}
+	held := func() rate.Figures { return t.rate.Figures(time.Now().UnixMilli()) }
+	list := []sys.Figure{
+		bound("connections", func(c *configs.Config) int64 { return int64(c.Limits.MaxConnections) }),
+		bound("rate/messages", func(c *configs.Config) int64 { return int64(c.Limits.Rate.MessagesPerSecond) }),
+		bound("rate/bytes", func(c *configs.Config) int64 { return int64(c.Limits.Rate.BytesPerSecond) }),
+		bound("queued/messages", func(c *configs.Config) int64 { return int64(c.Session.Total.MaxMessages) }),
+		bound("queued/bytes", func(c *configs.Config) int64 { return int64(c.Session.Total.MaxBytes) }),
+		bound("queued/memory", func(c *configs.Config) int64 { return int64(c.Session.Total.Memory) }),
+		bound("retained/messages", func(c *configs.Config) int64 { return int64(c.Retained.MaxMessages) }),
+		bound("retained/bytes", func(c *configs.Config) int64 { return int64(c.Retained.MaxBytes) }),
+		bound("retained/memory", func(c *configs.Config) int64 { return int64(c.Retained.Memory) }),
+		bound("disk", func(c *configs.Config) int64 { return int64(c.Persistence.MaxDisk) }),
+		{Topic: "slowed/waiting", Value: func() int64 { return held().Waiting }},
+		{Topic: "slowed/count", Value: func() int64 { return held().Episodes }},
+		{Topic: "slowed/milliseconds", Value: func() int64 { return held().Time.Milliseconds() }},
+	}
+	if s, ok := t.storage.bounded(); ok {
+		list = append(list, sys.Figure{Topic: "storage/bytes", Value: s.Taken})
+	}
+	return list
 }
 
 // slowed logs that the rate of the instance is used up, and once that is over for

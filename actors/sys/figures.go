@@ -54,6 +54,8 @@ var figures = []figure{
 	{"refused/quota", func(c *telemetry.Counters) int64 { return c.RefusedQuota.Load() }},
 	{"storage/groups", func(c *telemetry.Counters) int64 { return c.StoreGroups.Load() }},
 	{"storage/stalled", func(c *telemetry.Counters) int64 { return c.StoreStalled.Load() }},
+	{"storage/tight", func(c *telemetry.Counters) int64 { return c.StoreTight.Load() }},
+	{"store/messages/resident", func(c *telemetry.Counters) int64 { return c.BytesResident.Load() }},
 	{"storage/full", func(c *telemetry.Counters) int64 { return c.StoreFull.Load() }},
 	{"storage/failed", func(c *telemetry.Counters) int64 { return c.StoreFailed.Load() }},
 	{"retained messages/resident", func(c *telemetry.Counters) int64 { return c.RetainedResident.Load() }},

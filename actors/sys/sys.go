@@ -28,11 +28,19 @@ type Sys struct {
 	last      map[string]string // what each topic was last told
 	loads     loads
 	codes     []packet.ReasonCode
+	more      []Figure
 }
 
-// New makes the actor. interval is in milliseconds and above 0.
-func New(tables *routing.Tables, loop eventloop.Loop, counters *telemetry.Counters, version string, interval int64) *Sys {
-	return &Sys{tables: tables, loop: loop, counters: counters, version: version, interval: interval}
+// Figure is one more number, and its topic below $SYS/broker/.
+type Figure struct {
+	Topic string
+	Value func() int64
+}
+
+// New makes the actor. interval is in milliseconds and above 0. more is
+// published with what is counted.
+func New(tables *routing.Tables, loop eventloop.Loop, counters *telemetry.Counters, version string, interval int64, more ...Figure) *Sys {
+	return &Sys{tables: tables, loop: loop, counters: counters, version: version, interval: interval, more: more}
 }
 
 type tick struct{}
@@ -66,6 +74,9 @@ func (s *Sys) round() {
 		s.publish("$SYS/broker/uptime", strconv.FormatInt((now-s.began)/1000, 10)+" seconds")
 		for _, f := range figures {
 			s.publish("$SYS/broker/"+f.topic, strconv.FormatInt(f.value(s.counters), 10))
+		}
+		for _, f := range s.more {
+			s.publish("$SYS/broker/"+f.Topic, strconv.FormatInt(f.Value(), 10))
 		}
 		s.loads.update(s.counters, now)
 		s.loads.each(func(topic, value string) { s.publish("$SYS/broker/load/"+topic, value) })
