@@ -129,7 +129,7 @@ func (t *tree) growProgram(ctx actor.Context) {
 		return
 	}
 	t.system.Kind("sys", stop).SpawnChild(ctx, loop, "sys", func(*system.Mailbox) actor.Actor {
-		return sys.New(t.tables, loop, t.counters, Version(), interval.Milliseconds(), t.shareFigures()...)
+		return sys.New(t.tables, loop, t.counters, Version(), interval.Milliseconds(), t.figures...)
 	})
 }
 

@@ -10,9 +10,13 @@ import (
 	"github.com/troupemq/troupe/internal/rate"
 )
 
-// setRate has all who send keep to a rate from now on.
-func (t *tree) setRate(r configs.InstanceRate) {
-	t.rate.Set(int64(r.MessagesPerSecond), int64(r.BytesPerSecond))
+// setShares puts in force what can change while the instance runs.
+func (t *tree) setShares(c *configs.Config) {
+	t.rate.Set(int64(c.Limits.Rate.MessagesPerSecond), int64(c.Limits.Rate.BytesPerSecond))
+	if bounded, ok := t.storage.bounded(); ok {
+		bounded.SetMaxDisk(int64(c.Persistence.MaxDisk))
+	}
+	t.maxDisk.Store(int64(c.Persistence.MaxDisk))
 }
 
 // boundedStore is a store that may take no more than so much.
@@ -63,21 +67,23 @@ func (s *storage) maintainAgain() time.Duration {
 // shareFigures are the bounds of the instance and how often they held somebody
 // up, for $SYS. What is used of most of them is counted there already.
 func (t *tree) shareFigures() []sys.Figure {
-	bound := func(key string, of func(c *configs.Config) int64) sys.Figure {
-		return sys.Figure{Topic: "limits/" + key, Value: func() int64 { c := t.broker.Config(); return of(&c) }}
+	bound := func(key string, value func() int64) sys.Figure {
+		return sys.Figure{Topic: "limits/" + key, Value: value}
 	}
+	fixed := func(n int64) func() int64 { return func() int64 { return n } }
+	c := &t.broker.config // before anybody can change it
 	held := func() rate.Figures { return t.rate.Figures(time.Now().UnixMilli()) }
 	list := []sys.Figure{
-		bound("connections", func(c *configs.Config) int64 { return int64(c.Limits.MaxConnections) }),
-		bound("rate/messages", func(c *configs.Config) int64 { return int64(c.Limits.Rate.MessagesPerSecond) }),
-		bound("rate/bytes", func(c *configs.Config) int64 { return int64(c.Limits.Rate.BytesPerSecond) }),
-		bound("queued/messages", func(c *configs.Config) int64 { return int64(c.Session.Total.MaxMessages) }),
-		bound("queued/bytes", func(c *configs.Config) int64 { return int64(c.Session.Total.MaxBytes) }),
-		bound("queued/memory", func(c *configs.Config) int64 { return int64(c.Session.Total.Memory) }),
-		bound("retained/messages", func(c *configs.Config) int64 { return int64(c.Retained.MaxMessages) }),
-		bound("retained/bytes", func(c *configs.Config) int64 { return int64(c.Retained.MaxBytes) }),
-		bound("retained/memory", func(c *configs.Config) int64 { return int64(c.Retained.Memory) }),
-		bound("disk", func(c *configs.Config) int64 { return int64(c.Persistence.MaxDisk) }),
+		bound("connections", fixed(int64(c.Limits.MaxConnections))),
+		bound("rate/messages", func() int64 { messages, _ := t.rate.Bounds(); return messages }),
+		bound("rate/bytes", func() int64 { _, bytes := t.rate.Bounds(); return bytes }),
+		bound("queued/messages", fixed(int64(c.Session.Total.MaxMessages))),
+		bound("queued/bytes", fixed(int64(c.Session.Total.MaxBytes))),
+		bound("queued/memory", fixed(int64(c.Session.Total.Memory))),
+		bound("retained/messages", fixed(int64(c.Retained.MaxMessages))),
+		bound("retained/bytes", fixed(int64(c.Retained.MaxBytes))),
+		bound("retained/memory", fixed(int64(c.Retained.Memory))),
+		bound("disk", t.maxDisk.Load),
 		{Topic: "slowed/waiting", Value: func() int64 { return held().Waiting }},
 		{Topic: "slowed/count", Value: func() int64 { return held().Episodes }},
 		{Topic: "slowed/milliseconds", Value: func() int64 { return held().Time.Milliseconds() }},
@@ -102,10 +108,7 @@ func (t *tree) slowed(over bool, waited time.Duration) {
 
 // reloadShares changes what can be changed of the instance's shares.
 func (b *Broker) reloadShares(t *tree, c *configs.Config) {
-	t.setRate(c.Limits.Rate)
-	if bounded, ok := t.storage.bounded(); ok {
-		bounded.SetMaxDisk(int64(c.Persistence.MaxDisk))
-	}
+	t.setShares(c)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.config.Limits.Rate = c.Limits.Rate

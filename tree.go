@@ -11,6 +11,7 @@ import (
 	"github.com/troupemq/troupe/actors/retained"
 	"github.com/troupemq/troupe/actors/routing"
 	"github.com/troupemq/troupe/actors/session"
+	"github.com/troupemq/troupe/actors/sys"
 	"github.com/troupemq/troupe/actors/system"
 	"github.com/troupemq/troupe/internal/eventloop"
 	"github.com/troupemq/troupe/internal/hooks"
@@ -50,6 +51,8 @@ type tree struct {
 
 	subscriptions subscriptions // of the program
 	rate          *rate.Share   // of all who send
+	maxDisk       atomic.Int64  // bytes that the data directory may take, 0: any number
+	figures       []sys.Figure  // of the shares
 	hooks         *hooks.Hooks  // of the program; nil: none
 
 	// Set while the tree grows.
@@ -123,7 +126,8 @@ func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 	t.hooks = b.hooking(t.counters)
 	t.tables.Waits = g.storage.waits()
 	t.rate = rate.New(t.loops[0], t.slowed)
-	t.setRate(b.config.Limits.Rate)
+	t.setShares(&b.config)
+	t.figures = t.shareFigures()
 	t.clients.Registries = make([]*actor.PID, registriesALoop*len(t.loops))
 	if err := t.restore(); err != nil {
 		t.system.Close()
