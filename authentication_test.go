@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
@@ -34,7 +35,8 @@ func TestAuthenticationByPassword(t *testing.T) {
 	questions := make(chan asked, 8)
 	strict, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	b := start(t, WithListener("strict", strict, false), WithAuthenticator(AuthenticatorFunc(func(_ context.Context, c Client) error {
+	allowed := WithSettings(func(c *configs.Config) { yes := true; c.Listeners[0].AllowAnonymous = &yes })
+	b := start(t, allowed, WithListener("strict", strict, false), WithAuthenticator(AuthenticatorFunc(func(_ context.Context, c Client) error {
 		questions <- asked{c, string(c.Password)}
 		switch {
 		case c.Username == "ann" && string(c.Password) == "secret":
@@ -72,6 +74,8 @@ func TestAuthenticationByPassword(t *testing.T) {
 	require.Equal(t, packet.BadUserNameOrPassword, try("b", "ann", "wrong"))
 	require.Equal(t, packet.Banned, try("c", "eve", "secret"))
 	require.Equal(t, packet.NotAuthorized, try("d", "", ""))
+	// Nobody said so of this listener, but that there is an Authenticator says enough.
+	require.False(t, b.Anonymous(configs.Listener{Address: "127.0.0.1:0"}))
 	// Where anonymous Clients may come in, they are not asked; who has a name is.
 	connect(t, b, "anonymous").ping()
 	require.Empty(t, questions)

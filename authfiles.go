@@ -89,17 +89,22 @@ func (b *Broker) setAuth(t *tree, a configs.Auth, files authFiles) {
 	}
 }
 
+// asks tells whether the program has an Authenticator.
+func (b *Broker) asks() bool {
+	given := len(b.judge.Authenticators)
+	if b.passwords != nil {
+		given--
+	}
+	return given > 0
+}
+
 // judged is a configuration as it has to be judged: together with what options
 // brought that it does not know of.
 func (b *Broker) judged(c configs.Config) *configs.Config {
 	if b.store != nil && c.DataDir == "" {
 		c.DataDir = "." // what is kept is kept elsewhere
 	}
-	given := len(b.judge.Authenticators)
-	if b.passwords != nil {
-		given--
-	}
-	if given > 0 { // then there is a way in
+	if b.asks() { // then there is a way in
 		yes := true
 		c.Listeners = slices.Clone(c.Listeners)
 		for i := range c.Listeners {

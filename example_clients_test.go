@@ -40,11 +40,7 @@ func ExampleWithAuthenticator() {
 		}
 		return nil
 	})
-	broker, err := troupe.New(troupe.WithAuthenticator(authenticate), troupe.WithSettings(func(c *configs.Config) {
-		c.DataDir = ""
-		nobody := false // comes in without a user name
-		c.Listeners[0].Address, c.Listeners[0].AllowAnonymous = "127.0.0.1:0", &nobody
-	}))
+	broker, err := troupe.New(troupe.WithAuthenticator(authenticate), troupe.WithAddress("127.0.0.1:0"), troupe.WithDataDir(""))
 	if err != nil {
 		panic(err)
 	}

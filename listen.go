@@ -34,9 +34,20 @@ func (b *Broker) listen(ctx context.Context) ([]handedListener, error) {
 	return sockets, nil
 }
 
+// Anonymous tells whether Clients without a user name may come in through a
+// listener: what it says itself, or else whether it is on a loopback address and
+// nobody would be asked who they are, neither an Authenticator nor what the
+// configuration has under auth.
+func (b *Broker) Anonymous(l configs.Listener) bool {
+	if l.AllowAnonymous == nil && b.asks() {
+		return false
+	}
+	return l.Anonymous(b.config.Auth)
+}
+
 // openListener opens one, with TLS if it is to have that.
 func (b *Broker) openListener(ctx context.Context, l configs.Listener) (handedListener, error) {
-	opened := handedListener{name: l.Name, anonymous: l.Anonymous(b.config.Auth)}
+	opened := handedListener{name: l.Name, anonymous: b.Anonymous(l)}
 	if l.Transport == configs.TransportTLS {
 		settings, err := tlsserver.Load(l.TLS)
 		if err != nil {

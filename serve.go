@@ -92,16 +92,14 @@ func (nowhere) RemoteAddr() net.Addr { return &net.UnixAddr{Name: "unknown", Net
 // and a bounded buffer each way. What speaks MQTT over a net.Conn can use it: a
 // client library, or a bridge of another Broker, see [WithDialer]. It is judged as
 // if it came through a listener named "instance" on a loopback address: without
-// credentials if the configuration has no auth. [Broker.Serve] says what holds for it
+// credentials if the Broker has no Authenticator and the configuration no auth. [Broker.Serve] says what holds for it
 // besides; ctx bounds how long Dial waits.
 func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := b.Config()
-	loopback := configs.Listener{Address: "127.0.0.1:0"}
-	ours, theirs := pipe.New("in-process", "instance://"+c.Name)
-	err := b.serve(ctx, theirs, ServeOptions{Name: "instance", Anonymous: loopback.Anonymous(c.Auth)})
+	ours, theirs := pipe.New("in-process", "instance://"+b.config.Name)
+	err := b.serve(ctx, theirs, ServeOptions{Name: "instance", Anonymous: b.Anonymous(configs.Listener{Address: "127.0.0.1:0"})})
 	if err != nil {
 		_ = ours.Close()
 		return nil, err

@@ -92,12 +92,7 @@ func Config() configs.Config {
 //
 // Of a [troupe.WithConfig] the data directory is not used, and no listener is
 // opened: the Broker has its own, which lets in Clients without credentials if the
-// first of those would, or there is none. To keep them out, say so there:
-//
-//	troupetest.Start(t, troupe.WithAuthenticator(a), troupe.WithSettings(func(c *configs.Config) {
-//		nobody := false
-//		c.Listeners[0].AllowAnonymous = &nobody
-//	}))
+// first of those would, or there is none: not beside an Authenticator, say.
 //
 // With a [troupe.WithStore] it is that store that survives Kill and Restart. More ways
 // in, as those of [troupe.WithListener], are the broker's own: their messages are
@@ -212,7 +207,7 @@ func (b *Broker) begin() error {
 	options = append(options, b.record(), func(broker *troupe.Broker) {
 		c, anonymous := broker.Config(), true
 		if len(c.Listeners) > 0 {
-			anonymous = c.Listeners[0].Anonymous(c.Auth)
+			anonymous = broker.Anonymous(c.Listeners[0])
 		}
 		troupe.WithoutListeners()(broker)
 		troupe.WithListener(listenerName, door, anonymous)(broker)

@@ -92,10 +92,7 @@ func TestCredentials(t *testing.T) {
 		}
 		return &troupe.Refusal{Code: packet.BadUserNameOrPassword, Reason: "wrong"}
 	})
-	b := troupetest.Start(t, troupe.WithAuthenticator(secret), troupe.WithSettings(func(c *configs.Config) {
-		nobody := false
-		c.Listeners[0].AllowAnonymous = &nobody
-	}))
+	b := troupetest.Start(t, troupe.WithAuthenticator(secret))
 
 	enter := func(username, password string) error {
 		o := mqtt.NewClientOptions().AddBroker("tcp://" + b.Addr()).SetClientID("c").SetUsername(username).SetPassword(password)
