@@ -127,7 +127,8 @@ type Hooks struct {
 
 	// SessionEnded is told that a Session is over, whether its Client was
 	// connected or not. It is not told when the Broker shuts down, for Sessions
-	// that outlive it. Of a Session that is replaced it may be told after
+	// that outlive it. It is the last that is told of the Session; of one that is
+	// replaced it may be told after
 	// Connected of the one that follows.
 	SessionEnded func(clientID string, why SessionEnd)
 }

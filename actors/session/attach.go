@@ -69,7 +69,7 @@ func (s *Session) disconnect(code packet.ReasonCode, cause error) {
 func (s *Session) detach(cause error) {
 	s.flush()
 	s.logDisconnect(cause)
-	s.disconnected(cause)
+	s.disconnected(s.closing, cause)
 	s.connection, s.closing, s.who, s.paused = nil, nil, nil, false
 	s.online(false)
 	s.unhold()
@@ -131,6 +131,13 @@ func (s *Session) end(code packet.ReasonCode, ticket *message.Ticket) {
 		return
 	}
 	s.core.End(code, s.env.Loop.Now(), s.begin())
+	if s.connection != nil {
+		closing := s.closing
+		if closing == nil {
+			closing = s.env.out.Close
+		}
+		s.disconnected(closing, nil)
+	}
 	why := hooks.Removed
 	if code == packet.SessionTakenOver {
 		why = hooks.Replaced
@@ -140,7 +147,6 @@ func (s *Session) end(code packet.ReasonCode, ticket *message.Ticket) {
 	if s.connection != nil {
 		s.flush()
 		s.logDisconnect(nil)
-		s.disconnected(nil)
 		s.connection = nil
 		s.online(false)
 	}

@@ -43,14 +43,15 @@ func (s *Session) meet(m *message.Connect) {
 	}
 }
 
-// disconnected tells of the end of the Network Connection.
-func (s *Session) disconnected(cause error) {
+// disconnected tells of the end of the Network Connection; c is nil if it was
+// lost.
+func (s *Session) disconnected(c *core.Close, cause error) {
 	h := s.hooks()
 	if h == nil || h.Disconnected == nil {
 		return
 	}
 	why := hooks.Disconnection{Lost: true, Err: cause}
-	if c := s.closing; c != nil {
+	if c != nil {
 		why = hooks.Disconnection{Code: c.Code, ByClient: c.ByClient, Err: c.Err}
 	}
 	h.Disconnected(s.client(), why)
@@ -90,11 +91,12 @@ func (s *Session) changed(m *message.Subscribe) {
 	}
 }
 
-// over tells, if the call of the core has ended the Session, that it has. It is
-// for right behind that call.
+// over tells, if the call of the core has ended the Session, that it has, behind
+// all that became of its messages. It is for right behind that call.
 func (s *Session) over(why hooks.End) {
 	nobody := s.epoch == 0 && s.durable == nil // has had it
 	if h := s.hooks(); h != nil && h.SessionEnded != nil && s.env.out.Ended && !s.ended && !nobody {
+		s.tell(&s.env.out)
 		h.SessionEnded(s.core.ClientID(), why)
 	}
 }

@@ -296,7 +296,7 @@ func (s *Session) stop() {
 	}
 	if s.connection != nil {
 		s.env.Root.Send(s.connection, &message.Close{})
-		s.disconnected(nil)
+		s.disconnected(s.closing, nil)
 		s.connection = nil
 		s.online(false)
 	}
