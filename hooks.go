@@ -128,8 +128,7 @@ type Hooks struct {
 	// SessionEnded is told that a Session is over, whether its Client was
 	// connected or not. It is not told when the Broker shuts down, for Sessions
 	// that outlive it. It is the last that is told of the Session; of one that is
-	// replaced it may be told after
-	// Connected of the one that follows.
+	// replaced it may come after Connected of the one that follows.
 	SessionEnded func(clientID string, why SessionEnd)
 }
 
