@@ -61,7 +61,9 @@ func readTerms(in *reader) *session.Terms {
 	}
 	t := &session.Terms{QoS: plain.QoS, RetainAsPublished: plain.RetainAsPublished, Retained: plain.Retained}
 	if flags&(1<<termsIDs) != 0 {
-		t.IDs = make([]uint32, in.count("Subscription Identifiers", 1))
+		if n := in.count("Subscription Identifiers", 1); n > 0 { // nobody writes that there are none
+			t.IDs = make([]uint32, n)
+		}
 		for i := range t.IDs {
 			t.IDs[i] = in.uint32("a Subscription Identifier")
 		}
