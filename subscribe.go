@@ -51,13 +51,19 @@ func (b *Broker) Subscribe(ctx context.Context, filter string, qos QoS, handle f
 // program, as [Broker.Subscribe] calls a function. Who reads too slowly, or not
 // at all, makes messages wait; what then gives way [WithQueue] says. Several
 // subscriptions may share a channel, see [WithSubscriptionID]. The channel is not
-// closed when a subscription ends: wait for Done too.
+// closed when a subscription ends: wait for Done too. A program that closes it ends
+// the subscription with the next message ([ErrChannelClosed]), which is lost.
 func (b *Broker) SubscribeChan(ctx context.Context, filter string, qos QoS, to chan<- *Message, options ...SubscribeOption) (*Subscription, error) {
 	if to == nil {
 		return nil, refusedFilter(filter, errors.New("the channel is nil"))
 	}
 	return b.subscribe(ctx, filter, qos, options, func(s *Subscription, _ *wish) consumer {
 		return consumer{goroutines: 1, hand: func(m *Message) {
+			defer func() {
+				if recover() != nil { // nothing else here can panic
+					s.end(ErrChannelClosed)
+				}
+			}()
 			select {
 			case to <- m:
 			case <-s.queue.Ended():

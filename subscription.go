@@ -20,10 +20,14 @@ import (
 // its actor has.
 var ErrActorEnded = errors.New("troupe: the actor of the subscription has ended")
 
+// ErrChannelClosed is why a subscription of [Broker.SubscribeChan] has ended when
+// the program has closed its channel.
+var ErrChannelClosed = errors.New("troupe: the channel of the subscription was closed")
+
 // Subscription is one that the program made. Its methods are safe for concurrent
 // use, also by what the subscription calls.
 //
-// It ends with Close, with the Broker, and with its actor if it has one. What
+// It ends with Close, with the Broker, and with its actor or channel if it has one. What
 // waits at that time is dropped; Shutdown of the Broker hands it over before, for
 // at most the grace period.
 type Subscription struct {
@@ -59,7 +63,7 @@ func (s *Subscription) Close() error {
 func (s *Subscription) Done() <-chan struct{} { return s.done }
 
 // Err is nil until Done is closed, and after Close; then it says why the
-// subscription has ended: [ErrNotRunning] or [ErrActorEnded].
+// subscription has ended: [ErrNotRunning], [ErrActorEnded] or [ErrChannelClosed].
 func (s *Subscription) Err() error {
 	select {
 	case <-s.done:
@@ -116,16 +120,25 @@ func (s *Subscription) spawned(pid *actor.PID) {
 func (s *Subscription) work(goroutines int, hand func(*Message), last func()) {
 	s.tree.subscriptions.enter(s)
 	var all sync.WaitGroup
-	for range goroutines {
-		all.Go(func() {
-			for {
-				p, more := s.queue.Take()
-				if !more {
-					return
-				}
-				hand(newMessage(p))
+	var run func()
+	run = func() {
+		ended := false
+		defer func() {
+			if !ended { // the function has ended its goroutine, as FailNow of a test does
+				all.Go(run)
 			}
-		})
+		}()
+		for {
+			p, more := s.queue.Take()
+			if !more {
+				ended = true
+				return
+			}
+			hand(newMessage(p))
+		}
+	}
+	for range goroutines {
+		all.Go(run)
 	}
 	go func() {
 		all.Wait()
@@ -137,16 +150,23 @@ func (s *Subscription) work(goroutines int, hand func(*Message), last func()) {
 }
 
 // contained keeps a panic of the program's function from ending the process with
-// all its brokers: it is logged, and costs one message.
+// all its brokers: it is logged, and costs one message. So does the end of its
+// goroutine.
 func (b *Broker) contained(filter string, function func(*Message)) func(*Message) {
 	return func(m *Message) {
+		returned := false
 		defer func() {
-			if reason := recover(); reason != nil {
+			reason := recover()
+			if reason == nil && !returned {
+				reason = "it ended its goroutine (runtime.Goexit, or FailNow of a test)"
+			}
+			if reason != nil {
 				b.log.Error("a function of the program failed",
 					zap.String("filter", filter), zap.Any("reason", reason), zap.ByteString("stack", debug.Stack()))
 			}
 		}()
 		function(m)
+		returned = true
 	}
 }
 
