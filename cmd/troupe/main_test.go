@@ -97,6 +97,8 @@ func TestNotAllowed(t *testing.T) {
 		want    string
 	}{
 		{"", nil, []string{"serv"}, `unknown command "serv"; did you mean serve?`},
+		{"", nil, []string{"ctl", "instance", "strat", "a", "-c", "x.yaml"}, `unknown command "strat"; did you mean start?`},
+		{"", nil, []string{"ctl", "instance", "-x"}, `unknown shorthand flag: 'x' in -x`},
 		{"", nil, []string{"xyz"}, `unknown command "xyz"; run troupe --help`},
 		{"", nil, []string{"config", "prin"}, `unknown command "prin"; did you mean print?`},
 		{"", nil, []string{"serve", "now"}, `troupe serve takes no arguments, only flags: "now"`},

@@ -61,7 +61,12 @@ shutdown was complete, or another command than serve by its first.`,
 		Args:          knownCommand,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		if args := c.Flags().Args(); c.HasSubCommands() && len(args) > 0 {
+			return knownCommand(c, args) // the flag is of a command that does not exist
+		}
+		return usageError{err}
+	})
 	root.AddCommand(newServe(stderr), newCheck(), newConfig(), newBackup(stderr), newRestore(), newStorage(), newRepair(), newCtl(), newPasswd(stderr), newBench(stderr), newVersion())
 	return root
 }
@@ -75,6 +80,7 @@ func knownCommand(c *cobra.Command, args []string) error {
 		return nil
 	}
 	hint := "; run " + c.CommandPath() + " --help"
+	c.SuggestionsMinimumDistance = 2 // letters that differ; cobra's zero finds only beginnings
 	if near := c.SuggestionsFor(args[0]); len(near) > 0 {
 		hint = "; did you mean " + near[0] + "?"
 	}
