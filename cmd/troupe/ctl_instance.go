@@ -51,7 +51,9 @@ func newInstanceList() *cobra.Command {
 }
 
 func newInstanceStart() *cobra.Command {
-	return instanceCommand("start instance", "Start an instance that is stopped, failed or waiting", "It returns when the instance runs.", oneInstance,
+	return instanceCommand("start instance", "Start an instance that is stopped, failed or waiting",
+		`It returns when the instance runs. Its configuration is the one that was read last:
+if the file has changed since then, reload the instance first.`, oneInstance,
 		func(ctx context.Context, client *control.Client, _ io.Writer, name string) error {
 			return client.Start(ctx, name)
 		})
