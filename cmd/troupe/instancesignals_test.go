@@ -167,3 +167,21 @@ func TestFiftyInstances(t *testing.T) {
 	require.NoError(t, s.command.Process.Signal(syscall.SIGTERM))
 	require.Equal(t, exitDone, s.exit(t), s.log)
 }
+
+// A file that is never read to its end, as of a network that is gone, holds up
+// the reload and not the end.
+func TestSignalEndsAReloadThatHangs(t *testing.T) {
+	dir := place(t)
+	s := serveSeveral(t, dir, map[string]string{"all.yaml": plantFile}, "-c", "all.yaml")
+	s.says("troupe: c: data directory") // all have started
+	file := filepath.Join(dir, "all.yaml")
+	require.NoError(t, os.Remove(file))
+	require.NoError(t, syscall.Mkfifo(file, 0o600))
+	require.NoError(t, s.command.Process.Signal(syscall.SIGHUP))
+	writer, err := os.OpenFile(file, os.O_WRONLY, 0) // returns when the broker reads
+	require.NoError(t, err)
+	defer writer.Close()
+	s.signal(t, syscall.SIGTERM)
+	require.Equal(t, exitDone, s.exit(t), s.log)
+	require.NoFileExists(t, filepath.Join(dir, "data", "a", "OWNER"))
+}

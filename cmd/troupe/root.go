@@ -62,8 +62,10 @@ shutdown was complete, or another command than serve by its first.`,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		if args := c.Flags().Args(); c.HasSubCommands() && len(args) > 0 {
-			return knownCommand(c, args) // the flag is of a command that does not exist
+		if c.HasSubCommands() { // the flag may be of a command that does not exist
+			if wrong := c.ValidateArgs(c.Flags().Args()); wrong != nil {
+				return wrong
+			}
 		}
 		return usageError{err}
 	})

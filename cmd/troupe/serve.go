@@ -111,6 +111,9 @@ func (s *server) run(ctx context.Context) (err error) {
 	}
 	launched := make(chan error, 1)
 	go func() { launched <- s.running.Launch(ctx, s.all...) }()
+	// One reload at a time, beside the loop: a file that cannot be read to its end,
+	// of a network that is gone, must not keep a signal from ending the process.
+	reloads, reloaded := hangups, make(chan []configs.Instance, 1)
 	for {
 		select {
 		case err := <-launched:
@@ -120,8 +123,12 @@ func (s *server) run(ctx context.Context) (err error) {
 			s.announce()
 		case <-s.running.Done():
 			return s.running.Err()
-		case <-hangups:
-			s.reload(ctx)
+		case <-reloads:
+			reloads = nil
+			all := s.all
+			go func() { reloaded <- s.reload(ctx, all) }()
+		case s.all = <-reloaded:
+			reloads = hangups
 		case sent := <-signals:
 			s.log.Info("shutting down", zap.Stringer("signal", sent), zap.Stringer("grace_period", s.grace()))
 			return s.shutdown(ctx, signals)
@@ -190,12 +197,14 @@ func whatIsKept(c configs.Config) string {
 	return fmt.Sprintf("data directory %s; durability %s: %s", c.DataDir, c.Durability, worth)
 }
 
-// reloadMost bounds how long a reload of all instances holds up a signal to end.
+// reloadMost bounds how long a reload of all instances waits for them, and so how
+// long it holds up the next.
 const reloadMost = 10 * time.Second
 
 // reload reads the configurations again, each for itself: what is wrong with one
-// changes nothing there. What is new among several is launched.
-func (s *server) reload(ctx context.Context) {
+// changes nothing there. What is new among several is launched. It returns all that
+// have been launched then.
+func (s *server) reload(ctx context.Context, launched []configs.Instance) []configs.Instance {
 	ctx, cancel := context.WithTimeout(ctx, reloadMost)
 	defer cancel()
 	list, _ := s.running.List(ctx)
@@ -204,13 +213,13 @@ func (s *server) reload(ctx context.Context) {
 		known[i.Name] = true
 		s.reloadOne(ctx, i.Name, field(i.Name, len(list)))
 	}
-	if !several(nil, s.all) {
-		return
+	if !several(nil, launched) {
+		return launched
 	}
 	all, err := s.load()
 	if err != nil {
 		s.log.Error("what is new in the configuration was not looked for, since something in it is wrong", zap.Error(err))
-		return
+		return launched
 	}
 	for _, i := range all {
 		if known[i.Config.Name] {
@@ -221,8 +230,9 @@ func (s *server) reload(ctx context.Context) {
 			continue
 		}
 		s.log.Info("a new instance was started", zap.String("instance", i.Config.Name))
-		s.all = append(s.all, i)
+		launched = append(launched, i)
 	}
+	return launched
 }
 
 func (s *server) reloadOne(ctx context.Context, name string, of zap.Field) {
