@@ -54,6 +54,14 @@ func connected(t testing.TB, b *Broker, name, upstream string) {
 	isBridge(t, b, name, func(s BridgeStatus) bool { return s.State == "connected" && s.Upstream == upstream })
 }
 
+// forwarded waits until as many messages were sent to the upstreams, and have been
+// acknowledged: an upstream that ends before has every one of the others sent again.
+func forwarded(t testing.TB, b *Broker, messages int64) {
+	t.Helper()
+	isBridge(t, b, "up", func(s BridgeStatus) bool { return s.Forwarded == messages })
+	isBridge(t, b, "up", func(s BridgeStatus) bool { return s.Inflight == 0 && s.Queued == 0 }) // asked after: what was sent is in flight by now, or was
+}
+
 func isBridge(t testing.TB, b *Broker, name string, is func(BridgeStatus) bool) {
 	t.Helper()
 	var last []BridgeStatus

@@ -54,6 +54,7 @@ func TestReload(t *testing.T) {
 	require.Equal(t, packet.Success, here.publish(packet.QoS1, "out/a", "three"))
 	p := elsewhere.receive()
 	require.Equal(t, "renamed/a three", fmt.Sprintf("%s %s", p.Topic, p.Payload))
+	forwarded(t, edge.Broker, 3)
 
 	// It is removed while a message waits, and comes back.
 	require.NoError(t, second.Shutdown(within(t)))
