@@ -37,7 +37,7 @@ type admin struct {
 // Before Start and after Shutdown it answers 503 (Service Unavailable). Shutdown ends
 // what it is answering, a backup too.
 func (b *Broker) AdminHandler() http.Handler {
-	stopped := control.Unavailable("the instance is not running: it was not started, or not yet")
+	stopped := control.Unavailable(nil, "the instance is not running: it was not started, or not yet")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if api := b.admin.api.Load(); api != nil {
 			api.ServeHTTP(w, r)

@@ -33,16 +33,24 @@ func NewAPI(h Handlers) *API {
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !a.enter() {
-		refuse(w, http.StatusServiceUnavailable, "the instance is shutting down, or has ended")
+		Unavailable(a.handlers.Page, "the instance is shutting down, or has ended").ServeHTTP(w, r)
 		return
 	}
 	defer a.busy.Done()
 	ctx, cancel := context.WithCancel(context.WithValue(r.Context(), asked{}, a))
 	defer cancel()
 	defer a.cut(w, cancel)()
+	if toDirectory(w, r) {
+		return
+	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	routes().ServeHTTP(&quiet{w}, r.WithContext(ctx))
+	w, r = &quiet{w}, r.WithContext(ctx)
+	if a.handlers.Page != nil && forPeople(r) {
+		a.handlers.Page.Serve(w, r, a)
+		return
+	}
+	routes().ServeHTTP(w, r)
 }
 
 // Close ends the answers that are on their way and waits for the handlers to

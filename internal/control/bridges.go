@@ -60,13 +60,15 @@ var ErrUnknown = errors.New("not found")
 
 // bridgeNamed says which bridge.
 type bridgeNamed struct {
-	Name string `path:"name" example:"uplink" doc:"Name of the bridge."`
+	Instance string `query:"instance" example:"edge" doc:"Name of the instance of the process whose bridge it is; it has to run. Without it, it is the one that answers."`
+	Name     string `path:"name" example:"uplink" doc:"Name of the bridge."`
 }
 
 // bridgeSwitched says which bridge, and where to.
 type bridgeSwitched struct {
-	Name string `path:"name" example:"uplink" doc:"Name of the bridge."`
-	To   string `query:"to" example:"mqtts://node2.example:8883" doc:"The upstream, by the name that it has in upstreams. Without it, it is the next one."`
+	Instance string `query:"instance" example:"edge" doc:"Name of the instance of the process whose bridge it is; it has to run. Without it, it is the one that answers."`
+	Name     string `path:"name" example:"uplink" doc:"Name of the bridge."`
+	To       string `query:"to" example:"mqtts://node2.example:8883" doc:"The upstream, by the name that it has in upstreams. Without it, it is the next one."`
 }
 
 func bridgeRoutes(api huma.API) {
@@ -85,7 +87,7 @@ func bridgeRoutes(api huma.API) {
 	}
 	plain := func(action, summary, description string) {
 		huma.Register(api, operation(action, summary, description), of(func(a *API, ctx context.Context, in *bridgeNamed) (*struct{}, error) {
-			return nil, a.order(ctx, Order{Bridge: in.Name, Action: action})
+			return nil, a.order(ctx, in.Instance, Order{Bridge: in.Name, Action: action})
 		}))
 	}
 	plain("pause", "Close the link of a bridge and leave it closed", "The bridge goes on to take messages, which wait for the upstream.")
@@ -95,29 +97,26 @@ func bridgeRoutes(api huma.API) {
 	huma.Register(api, operation("switch", "Go to another upstream now",
 		"Answers when that has begun. The link that is there is left once the other is fully connected, and what is in flight completed."),
 		of(func(a *API, ctx context.Context, in *bridgeSwitched) (*struct{}, error) {
-			return nil, a.order(ctx, Order{Bridge: in.Name, Action: "switch", To: in.To})
+			return nil, a.order(ctx, in.Instance, Order{Bridge: in.Name, Action: "switch", To: in.To})
 		}))
 }
 
-func (a *API) bridges(ctx context.Context, _ *struct{}) (*body[[]Bridge], error) {
-	if a.handlers.Bridges == nil {
-		return nil, missing("bridges")
-	}
-	bridges, err := a.handlers.Bridges(ctx)
-	if err != nil {
-		return nil, failure(err, http.StatusInternalServerError)
-	}
-	return &body[[]Bridge]{some(bridges)}, nil
+func (a *API) bridges(ctx context.Context, in *ofInstance) (*body[[]Bridge], error) {
+	bridges, err := a.Bridges(ctx, in.Instance)
+	return &body[[]Bridge]{bridges}, err
 }
 
-func (a *API) order(ctx context.Context, o Order) error {
-	if a.handlers.Order == nil {
-		return missing("bridges")
-	}
-	if err := a.handlers.Order(ctx, o); err != nil {
-		return failure(err, http.StatusConflict)
-	}
-	return nil
+func (a *API) order(ctx context.Context, instance string, o Order) error {
+	_, err := at(ctx, a, instance, func(ctx context.Context, a *API) (none struct{}, err error) {
+		if a.handlers.Order == nil {
+			return none, missing("bridges")
+		}
+		if err := a.handlers.Order(ctx, o); err != nil {
+			return none, failure(err, http.StatusConflict)
+		}
+		return none, nil
+	})
+	return err
 }
 
 // Bridges asks how the bridges are.

@@ -86,7 +86,7 @@ func newClient(at, name string, a access, dial func(context.Context) (net.Conn, 
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx) },
 	}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	if c.host == "" {
-		c.host = "instance" // it says nothing: the socket is the instance's
+		c.host = socketHost // it says nothing: the socket is the instance's
 	}
 	return c
 }

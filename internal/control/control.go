@@ -11,6 +11,7 @@
 //	POST /v1/instances/{name}/{action}        starts, stops or reloads one, see [Instances]
 //	POST /v1/instances                        adds those of a configuration file
 //	GET  /openapi.json, /openapi.yaml         the document
+//	GET  /                                    a page for people, see [Page]
 //
 // Who cannot be answered gets a [Problem].
 //
@@ -47,6 +48,11 @@ type Handlers struct {
 	Order func(ctx context.Context, o Order) error
 	// Instances of the process.
 	Instances Instances
+	// Other finds the API of another instance of the process. An [ErrNoInstance]: there is none
+	// of that name; another error: it does not run.
+	Other func(name string) (*API, error)
+	// Page shows people what there is.
+	Page Page
 	// Log gets what went wrong on the way to an answer. Nil: nothing is logged.
 	Log *zap.Logger
 }

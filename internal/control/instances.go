@@ -54,6 +54,7 @@ type Instance struct {
 	Since       time.Time          `json:"since" doc:"Since when it is in this state."`
 	Restarts    int64              `json:"restarts" doc:"How often it was started again after it had failed, since the process began."`
 	Error       string             `json:"error,omitempty" doc:"Why it failed the last time; missing if it never did."`
+	Trouble     string             `json:"trouble,omitempty" doc:"Why nothing is written at present; missing if all is well, or it does not run."`
 	RetryAt     *time.Time         `json:"retry_at,omitempty" doc:"When it is started again; only while it is waiting."`
 	ConfigFile  string             `json:"config_file,omitempty" example:"/etc/troupe/edge.yaml" doc:"Absolute path of its configuration file; missing if it has none."`
 	DataDir     string             `json:"data_dir,omitempty" example:"/var/lib/troupe/edge" doc:"Absolute path of its data directory; missing if it keeps nothing on disk."`

@@ -55,11 +55,6 @@ func failure(err error, status int) *Problem {
 	return problem(status, err.Error())
 }
 
-// Unavailable answers in the place of an API that there is not.
-func Unavailable(reason string) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { refuse(w, http.StatusServiceUnavailable, reason) })
-}
-
 // refuse answers with a Problem, outside of huma.
 func refuse(w http.ResponseWriter, status int, detail string) {
 	answer(w, status, "application/problem+json", problem(status, detail))

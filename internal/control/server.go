@@ -29,7 +29,7 @@ type Server struct {
 // replaced; a socket that somebody answers at is an error.
 func Serve(dir string, a *API) (*Server, error) {
 	s := &Server{api: a, file: Socket(dir), served: make(chan struct{})}
-	var handler http.Handler = a
+	handler := atSocket(a)
 	listener, err := listen(s.file)
 	if err != nil {
 		err = fmt.Errorf("control socket %s: %w", s.file, err)

@@ -72,15 +72,9 @@ func storageRoutes(api huma.API) {
 	}, of((*API).storage))
 }
 
-func (a *API) storage(ctx context.Context, _ *struct{}) (*body[Storage], error) {
-	if a.handlers.Storage == nil {
-		return nil, missing("storage")
-	}
-	s, err := a.handlers.Storage(ctx)
-	if err != nil {
-		return nil, failure(err, http.StatusInternalServerError)
-	}
-	return &body[Storage]{s}, nil
+func (a *API) storage(ctx context.Context, in *ofInstance) (*body[Storage], error) {
+	s, err := a.Storage(ctx, in.Instance)
+	return &body[Storage]{s}, err
 }
 
 // Storage asks what uses the space.
