@@ -78,15 +78,31 @@ func (b *Broker) setAuth(t *tree, a configs.Auth, files authFiles) {
 		b.config.Auth.ACLFile = a.ACLFile
 	}
 	b.mu.Unlock()
+	changed := false
 	if b.passwords != nil && files.users != nil && !files.users.Same(b.passwords.Users()) {
 		b.passwords.Set(files.users)
+		changed = true
 		b.log.Info("users reloaded", zap.String("file", a.PasswordFile), zap.Int("users", files.users.Len()))
 	}
 	if b.rules != nil && files.rules != nil && !files.rules.Same(b.rules.Rules()) {
 		b.rules.Set(files.rules)
-		t.tell(&message.Judge{}) // subscriptions that are not allowed any more end
+		changed = true
 		b.log.Info("rules reloaded", zap.String("file", a.ACLFile), zap.Int("rules", files.rules.Len()))
 	}
+	if changed {
+		t.judge()
+	}
+}
+
+// judge has the Clients judged that are connected: those who are not let in any
+// more are disconnected, and subscriptions that are not allowed any more end. It is
+// for after the change, so that whoever attaches from then on finds it.
+func (t *tree) judge() {
+	t.tell(message.NewJudge(len(t.clients.Registries), func(revoked int64) {
+		if revoked > 0 {
+			t.broker.log.Info("clients were disconnected that are not let in any more", zap.Int64("clients", revoked))
+		}
+	}))
 }
 
 // asks tells whether the program has an Authenticator.

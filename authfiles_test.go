@@ -151,7 +151,7 @@ func TestReloadedUsers(t *testing.T) {
 	require.Equal(t, packet.Success, code)
 	_, code = g.come("e", "ann", "secret")
 	require.Equal(t, packet.BadUserNameOrPassword, code)
-	c.ping() // stays
+	require.Equal(t, packet.AdministrativeAction, c.gone().Code)
 
 	// Another file, and one that is wrong.
 	config := g.Config()

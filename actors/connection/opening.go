@@ -160,6 +160,10 @@ func (c *Connection) client(connect *packet.Connect) (auth.Client, error) {
 	})
 }
 
+// errChanged is for who was let in by what holds no more: it may come again, and is
+// judged anew.
+var errChanged = &auth.Refusal{Code: packet.ServerBusy, Reason: "the users have changed while the client was judged"}
+
 // admit lets a Client in, or answers CONNACK with why not [MQTT-3.1.4-2].
 func (c *Connection) admit(m *admitted) {
 	o := c.opening
@@ -167,6 +171,9 @@ func (c *Connection) admit(m *admitted) {
 		return
 	}
 	code, cause := packet.Success, m.Err
+	if cause == nil && m.Admission != nil && !m.Admission.Holds() {
+		cause = errChanged
+	}
 	switch {
 	case cause != nil:
 		code = auth.CodeOf(cause)
@@ -185,8 +192,8 @@ func (c *Connection) admit(m *admitted) {
 		return
 	}
 	c.told()
-	if m.Permissions != nil {
-		o.attachment.Policy = &core.Policy{Permissions: m.Permissions}
+	if m.Permissions != nil || m.Admission != nil {
+		o.attachment.Policy = &core.Policy{Permissions: m.Permissions, Admission: m.Admission}
 	}
 	_, number := c.env.Clients.Registry(o.connect.ClientID)
 	loop := c.env.Loops[number%len(c.env.Loops)]

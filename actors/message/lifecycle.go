@@ -1,5 +1,7 @@
 package message
 
+import "sync/atomic"
+
 // Drain asks every attached session to deliver what waits and then to tell its
 // Client good-bye (0x8B). It spreads from the instance over the registries.
 type Drain struct{}
@@ -7,9 +9,37 @@ type Drain struct{}
 // Shutdown asks every attached session to say good-bye now.
 type Shutdown struct{}
 
-// Judge asks every session whose Client is connected to ask again what it may
-// subscribe to: the rules have changed.
-type Judge struct{}
+// Judge asks every session whose Client is connected to ask again whether that is
+// let in and what it may subscribe to: users or rules have changed. All that are
+// asked have the same one.
+type Judge struct {
+	asked   atomic.Int64 // that have not answered
+	revoked atomic.Int64
+	done    func(revoked int64)
+}
+
+// NewJudge makes a Judge for so many registries. With the last answer done is
+// called, on the goroutine of whoever gives it: revoked are the Clients that were
+// disconnected.
+func NewJudge(registries int, done func(revoked int64)) *Judge {
+	j := &Judge{done: done}
+	j.asked.Store(int64(registries))
+	return j
+}
+
+// Ask is called by a registry before it hands j to one more.
+func (j *Judge) Ask() { j.asked.Add(1) }
+
+// Answer is called once by each that was asked.
+func (j *Judge) Answer(revoked int) {
+	j.revoked.Add(int64(revoked))
+	if j.asked.Add(-1) == 0 {
+		j.done(j.revoked.Load())
+	}
+}
+
+// Undelivered answers for an actor that has ended.
+func (j *Judge) Undelivered() { j.Answer(0) }
 
 // Hush asks a listener to accept no more connections, and a connection to end
 // if its Client has no session yet.

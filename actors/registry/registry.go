@@ -101,8 +101,14 @@ func (r *Registry) Receive(ctx actor.Context) {
 		r.woken(ctx, m)
 	case due:
 		r.due(ctx)
-	case *message.Resubscribe, *message.Judge:
+	case *message.Resubscribe:
 		r.tell(ctx, m)
+	case *message.Judge:
+		defer m.Answer(0)
+		r.each(func(session *actor.PID) {
+			m.Ask()
+			ctx.Send(session, m)
+		})
 	case *message.Drain:
 		r.draining = m
 		r.tell(ctx, m)
@@ -229,13 +235,18 @@ func (r *Registry) forget(session *actor.PID, clientID string) {
 	}
 }
 
-// tell has a fixed order, so that what follows can be repeated. Who is asleep
-// has nothing to do with it.
+// tell sends to all sessions.
 func (r *Registry) tell(ctx actor.Context, m any) {
+	r.each(func(session *actor.PID) { ctx.Send(session, m) })
+}
+
+// each has a fixed order, so that what follows can be repeated. Who is asleep
+// has nothing to do with it.
+func (r *Registry) each(do func(session *actor.PID)) {
 	for _, all := range []map[string]entry{r.sessions, r.leaving} {
 		for _, id := range slices.Sorted(maps.Keys(all)) {
 			if e := all[id]; e.session != nil {
-				ctx.Send(e.session, m)
+				do(e.session)
 			}
 		}
 	}

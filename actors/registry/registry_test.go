@@ -176,3 +176,20 @@ func TestEverybodyIsTold(t *testing.T) {
 	s.Send(s.registry, late, shutdown)
 	require.Equal(t, []any{late, drain, shutdown}, s.sessions[2].take())
 }
+
+// A registry answers itself and has all of its sessions answer, those too that
+// their Clients have no more.
+func TestAllSessionsAreJudged(t *testing.T) {
+	s := newScene(t)
+	s.Send(s.registry, connect("c", false), connect("d", false), connect("d", true))
+	revoked := int64(-1)
+	j := message.NewJudge(1, func(n int64) { revoked = n })
+	s.Send(s.registry, j)
+	require.Len(t, s.sessions, 3)
+	for _, one := range s.sessions {
+		require.EqualValues(t, -1, revoked)
+		require.Contains(t, one.take(), any(j))
+		j.Answer(1)
+	}
+	require.EqualValues(t, 3, revoked)
+}

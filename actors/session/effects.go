@@ -121,6 +121,15 @@ func (s *Session) judge(step *core.AuthStep) {
 		func(r core.AuthResult) { root.Send(self, &judged{epoch, r}) })
 }
 
+// rejudge asks again what the Client was let in by, and what it may.
+func (s *Session) rejudge(m *message.Judge) {
+	revoked := 0
+	defer func() { m.Answer(revoked) }() // also when it fails
+	s.core.Judge(s.begin())
+	revoked = int(s.env.out.Counts.Revoked)
+	s.apply()
+}
+
 // gauge brings this Session's share of the instance's backlog up to date.
 func (s *Session) gauge(messages int, bytes int64) {
 	if s.waiting == nil {
@@ -209,6 +218,7 @@ func (s *Session) count(c *core.Counts) {
 	add(&t.DroppedTooLarge, c.DroppedTooLarge)
 	add(&t.DroppedInvalid, c.DroppedInvalid)
 	add(&t.Denied, c.Denied)
+	add(&t.ClientsRevoked, c.Revoked)
 	add(&t.DroppedBroken, c.DroppedBroken)
 	add(&t.DroppedSwitch, c.DroppedSwitch)
 	add(&t.DroppedLoop, c.DroppedLoop)

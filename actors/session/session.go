@@ -213,8 +213,7 @@ func (s *Session) Receive(ctx actor.Context) {
 	case *message.Retire:
 		s.retire(m)
 	case *message.Judge:
-		s.core.Judge(s.begin())
-		s.apply()
+		s.rejudge(m)
 	case *message.Settled:
 		s.acknowledge()
 	case *message.Collect:

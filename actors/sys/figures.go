@@ -35,6 +35,7 @@ var figures = []figure{
 	{"retained messages/count", func(c *telemetry.Counters) int64 { return c.RetainedMessages.Load() }},
 
 	{"clients/strained", func(c *telemetry.Counters) int64 { return c.ClientsStrained.Load() }},
+	{"clients/revoked", func(c *telemetry.Counters) int64 { return c.ClientsRevoked.Load() }},
 	{"connections/open", func(c *telemetry.Counters) int64 { return c.ConnectionsOpen.Load() }},
 	{"connections/accepted", func(c *telemetry.Counters) int64 { return c.ConnectionsAccepted.Load() }},
 	{"connections/refused", func(c *telemetry.Counters) int64 { return c.ConnectionsRefused.Load() }},

@@ -9,10 +9,47 @@ import (
 	"time"
 
 	"github.com/eclipse/paho.golang/paho"
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/stretchr/testify/require"
 
 	"github.com/troupemq/troupe/protocol/packet"
 )
+
+// SIGHUP disconnects whose user was taken out or has another password, and nobody
+// else.
+func TestHangupDisconnectsUsersThatAreGone(t *testing.T) {
+	g := guard(t, "- {permission: allow, topics: ['#', '$SYS/#']}\n", "ann", "bob", "eve")
+	eve := paho5(t, g.address, as("eve", "eve"))
+	eve.subscribe(paho.SubscribeOptions{Topic: "wills/#", QoS: 1})
+	will := as("ann", "ann")
+	will.WillMessage = &paho.WillMessage{Topic: "wills/ann", Payload: []byte("gone"), QoS: 1}
+	ann := paho5(t, g.address, will)
+	lost := make(chan error, 1)
+	paho3(t, g.address, 4, "bob", func(o *mqtt.ClientOptions) {
+		o.SetUsername("bob").SetPassword("bob").SetAutoReconnect(false).SetWill("wills/bob", "changed", 1, false)
+		o.SetConnectionLostHandler(func(_ mqtt.Client, err error) { lost <- err })
+	})
+	r := passwd(t, g.dir, "", "delete", "--file", "users", "ann")
+	require.Zero(t, r.code, r.stderr)
+	g.password(t, "bob", "other")
+	require.NoError(t, g.command.Process.Signal(syscall.SIGHUP))
+	ann.expectGoodbye(byte(packet.AdministrativeAction))
+	select {
+	case <-lost:
+	case <-time.After(patience):
+		require.FailNow(t, "bob stays", g.log)
+	}
+	require.ElementsMatch(t, []string{"gone", "changed"}, []string{string(eve.next().Payload), string(eve.next().Payload)})
+	require.Eventually(t, func() bool {
+		return strings.Contains(g.log.String(), `"message":"clients were disconnected that are not let in any more","instance":"troupe","clients":2`)
+	}, patience, time.Millisecond, g.log)
+	require.EqualValues(t, packet.BadUserNameOrPassword, refused5(t, g.address, as("ann", "ann")))
+	require.EqualValues(t, 4, refused3(t, g.address, func(o *mqtt.ClientOptions) { o.SetUsername("bob").SetPassword("bob") }))
+	eve.subscribe(paho.SubscribeOptions{Topic: "$SYS/broker/clients/revoked"})
+	for m := eve.next(); string(m.Payload) != "2"; m = eve.next() {
+		require.Equal(t, "0", string(m.Payload), "it is counted")
+	}
+}
 
 // SIGHUP takes other users and rules, which hold for who is connected too; what is
 // wrong changes nothing.

@@ -46,6 +46,19 @@ type Authenticator interface {
 	Authenticate(ctx context.Context, c Client) error
 }
 
+// Admitter is an Authenticator whose word may come to an end while its Clients are
+// connected.
+type Admitter interface {
+	Authenticator
+	// Admit is Authenticate for a Client whose connection is to end with the
+	// Admission.
+	Admit(ctx context.Context, c Client) (Admission, error)
+}
+
+// Admission is what a Client was let in by. It is asked again when the instance is
+// reloaded; it must answer at once.
+type Admission = session.Admission
+
 // AuthenticatorFunc is a function that is an Authenticator.
 type AuthenticatorFunc func(ctx context.Context, c Client) error
 

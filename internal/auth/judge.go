@@ -29,6 +29,7 @@ type Question struct {
 // Verdict is the answer.
 type Verdict struct {
 	Permissions Permissions // nil: everything
+	Admission   Admission   // nil: it holds as long as the connection
 	Err         error       // why it is not let in; nil: it is
 }
 
@@ -64,8 +65,9 @@ func (j *Judge) plain(q Question) (known bool, err error) {
 
 func (j *Judge) ask(ctx context.Context, q Question) Verdict {
 	known, err := j.plain(q)
+	var admission Admission
 	if !known {
-		err = j.authenticate(ctx, q)
+		admission, err = j.authenticate(ctx, q)
 	}
 	if err != nil {
 		return Verdict{Err: err}
@@ -83,23 +85,30 @@ func (j *Judge) ask(ctx context.Context, q Question) Verdict {
 	}
 	switch len(all) {
 	case 0:
-		return Verdict{}
+		return Verdict{Admission: admission}
 	case 1:
-		return Verdict{Permissions: all[0]}
+		return Verdict{Permissions: all[0], Admission: admission}
 	}
-	return Verdict{Permissions: all}
+	return Verdict{Permissions: all, Admission: admission}
 }
 
-func (j *Judge) authenticate(ctx context.Context, q Question) error {
+func (j *Judge) authenticate(ctx context.Context, q Question) (Admission, error) {
 	for _, a := range j.Authenticators {
-		if err := a.Authenticate(ctx, q.Client); !errors.Is(err, ErrUnknown) {
-			return err
+		if admission, err := admit(ctx, a, q.Client); !errors.Is(err, ErrUnknown) {
+			return admission, err
 		}
 	}
 	if q.Named {
-		return &Refusal{packet.BadUserNameOrPassword, "nobody knows this user name"}
+		return nil, &Refusal{packet.BadUserNameOrPassword, "nobody knows this user name"}
 	}
-	return &Refusal{packet.NotAuthorized, "the client gave no user name"}
+	return nil, &Refusal{packet.NotAuthorized, "the client gave no user name"}
+}
+
+func admit(ctx context.Context, a Authenticator, c Client) (Admission, error) {
+	if a, ok := a.(Admitter); ok {
+		return a.Admit(ctx, c)
+	}
+	return nil, a.Authenticate(ctx, c)
 }
 
 // Exchange begins an extended authentication with the first that knows its

@@ -129,3 +129,33 @@ func TestAllAuthorizersHaveToAllow(t *testing.T) {
 	// Who is not let in is not looked up.
 	require.Equal(t, packet.NotAuthorized, CodeOf((&Judge{Authorizers: []Authorizer{rights{err: failed}}}).verdict(Question{}).Err))
 }
+
+// admits is an Authenticator whose word has an end.
+type admits struct {
+	Authenticator
+	admission Admission
+}
+
+func (a admits) Admit(ctx context.Context, c Client) (Admission, error) {
+	return a.admission, a.Authenticate(ctx, c)
+}
+
+type holds bool
+
+func (h holds) Holds() bool { return bool(h) }
+
+// The Admission is that of the Authenticator that lets in, and of no other.
+func TestAdmissionOfWhoLetsIn(t *testing.T) {
+	j := &Judge{Authenticators: []Authenticator{admits{knows("ann"), holds(true)}, knows("bob"), admits{knows("eve"), holds(false)}}}
+	for name, want := range map[string]Admission{"ann": holds(true), "bob": nil, "eve": holds(false)} {
+		for _, authorizers := range [][]Authorizer{nil, {rights{p: all{}}}, {rights{p: all{}}, rights{p: all{}}}} {
+			j.Authorizers = authorizers
+			v := j.verdict(named(name))
+			require.NoError(t, v.Err)
+			require.Equal(t, want, v.Admission)
+		}
+	}
+	certified := named("ann")
+	certified.Client.Certified = true
+	require.Nil(t, j.verdict(certified).Admission)
+}

@@ -14,6 +14,7 @@ type Counters struct {
 	ClientsConnected    atomic.Int64 // sessions with a Network Connection now
 	ClientsMaximum      atomic.Int64 // most ClientsConnected at once
 	ClientsExpired      atomic.Int64 // sessions ended by Session Expiry
+	ClientsRevoked      atomic.Int64 // disconnected because they are not let in any more
 	ClientsStrained     atomic.Int64 // connected and so far behind that who publishes to them is slowed down
 	Sessions            atomic.Int64 // sessions held now, connected or not
 

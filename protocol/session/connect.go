@@ -53,7 +53,9 @@ func (s *Session) Attach(c *packet.Connect, a Attachment, now int64, out *Output
 	if !s.connack(c, a, present, out) {
 		return
 	}
-	s.Judge(out)
+	if s.Judge(out); s.state != attached {
+		return
+	}
 	if a.Peer != nil {
 		s.meet(a.Peer, out)
 	}

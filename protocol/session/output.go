@@ -146,6 +146,7 @@ type Counts struct {
 	DroppedAged      uint64 // waited longer than the queue's Age
 	DroppedTooLarge  uint64 // above the Client's Maximum Packet Size [MQTT-3.1.2-25]
 	Denied           uint64 // PUBLISH packets and Topic Filters that the Client has no right to, or the host refuses
+	Revoked          uint64 // Clients disconnected because they are not let in any more
 	DroppedInvalid   uint64 // a QoS 0 PUBLISH with a Topic Name that is not accepted
 	DroppedBroken    uint64 // entries that Recover found damaged
 	DroppedSwitch    uint64 // a Peer that is gone may have got them, and at most one is to
@@ -169,6 +170,7 @@ func (c *Counts) Add(d *Counts) {
 	c.DroppedAged += d.DroppedAged
 	c.DroppedTooLarge += d.DroppedTooLarge
 	c.Denied += d.Denied
+	c.Revoked += d.Revoked
 	c.DroppedInvalid += d.DroppedInvalid
 	c.DroppedBroken += d.DroppedBroken
 	c.DroppedSwitch += d.DroppedSwitch

@@ -14,10 +14,19 @@ type Permissions interface {
 	MaySubscribe(filter string, qos packet.QoS) bool
 }
 
+// Admission is what a Client was let in by, which may come to an end while it is connected. It is asked in the Session's
+// turn, as Permissions are.
+type Admission interface {
+	// Holds tells whether the Client would be let in now.
+	Holds() bool
+}
+
 // Policy is what the host has to say about what a Client does, for one Network Connection. It is shared by none.
 type Policy struct {
 	// Permissions of the Client; nil: it may do everything.
 	Permissions Permissions
+	// Admission of the Client; nil: it holds as long as the connection.
+	Admission Admission
 	// Change is shown each message of the Client before it is routed, with its Topic Name and without Packet
 	// Identifier, DUP and alias. It may change all but the QoS, and says whether it did; what it sets must not change
 	// any more. With an error the message is not routed, and the Client is told. nil: nothing is changed.
@@ -122,8 +131,19 @@ func MayLeave(p Permissions, w *packet.Will) bool {
 	return p == nil || w == nil || p.MayPublish(w.Topic, w.QoS, w.Retain)
 }
 
-// Judge asks again about Subscriptions that were allowed before: those that are not any more end.
+// admitted tells whether the Client that is attached is let in still.
+func (s *Session) admitted() bool {
+	return s.rare == nil || s.rare.policy == nil || s.rare.policy.Admission == nil || s.rare.policy.Admission.Holds()
+}
+
+// Judge asks again about what was allowed before: a Client that is not let in any more is disconnected, with Administrative
+// action (0x98), since no request of it is what is refused (table 3-13); Subscriptions that it has no right to any more end.
 func (s *Session) Judge(out *Output) {
+	if s.state == attached && !s.admitted() {
+		out.Counts.Revoked++
+		s.Expel(packet.AdministrativeAction, "not let in any more", out)
+		return
+	}
 	if s.permissions() == nil || s.state == ended {
 		return
 	}

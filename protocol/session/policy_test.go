@@ -110,6 +110,58 @@ func TestJudgeAsksAgain(t *testing.T) {
 	require.True(t, s.Has("m/a"))
 }
 
+// gate lets in as long as it is true.
+type gate bool
+
+func (g *gate) Holds() bool { return bool(*g) }
+
+func TestJudgeEndsWhatHoldsNoMore(t *testing.T) {
+	will := &packet.Will{Topic: []byte("will"), Payload: []byte("gone")}
+	for _, v := range []packet.Version{packet.V311, packet.V5} {
+		open := gate(true)
+		c := packet.Connect{Version: v, HasSessionExpiry: v == packet.V5, SessionExpiry: 100, Will: will}
+		s := governed(c, &session.Policy{Admission: &open})
+		var out session.Output
+		s.Judge(&out)
+		require.Nil(t, out.Close)
+		open = false
+		s.Judge(&out)
+		require.Equal(t, packet.AdministrativeAction, out.Close.Code)
+		require.EqualValues(t, 1, out.Counts.Revoked)
+		want := (&packet.Disconnect{Code: packet.AdministrativeAction, ReasonString: []byte("not let in any more")}).Append(nil, packet.V5)
+		if v != packet.V5 {
+			want = nil // there is no such packet
+		}
+		require.Equal(t, want, out.Packets)
+		require.Empty(t, send(s, v, &packet.Publish{Topic: []byte("a")}).Publish, "nothing counts that comes behind it")
+		s.Judge(&out)
+		require.EqualValues(t, 1, out.Counts.Revoked, "once")
+		out.Reset()
+		s.Detach(3, &out)
+		require.Equal(t, "will", string(out.Publish[0].Topic), "[MQTT-3.1.2-8]")
+		require.False(t, s.Ended(), "the Session is the Client Identifier's")
+		out.Reset()
+		s.Judge(&out)
+		require.Zero(t, out.Counts.Revoked, "who is away is let in when he comes")
+
+		// Whoever was judged before that is over as soon as it is attached.
+		out.Reset()
+		s.Attach(&c, session.Attachment{Policy: &session.Policy{Admission: &open}}, 4, &out)
+		require.Equal(t, packet.AdministrativeAction, out.Close.Code)
+		require.EqualValues(t, 1, out.Counts.Revoked)
+	}
+}
+
+func TestExpel(t *testing.T) {
+	s := governed(packet.Connect{Version: packet.V5, HasSessionExpiry: true, SessionExpiry: 100}, nil)
+	var out session.Output
+	require.True(t, s.Expel(packet.QuotaExceeded, "for today", &out))
+	require.Equal(t, (&packet.Disconnect{Code: packet.QuotaExceeded, ReasonString: []byte("for today")}).Append(nil, packet.V5), out.Packets)
+	require.False(t, s.Expel(packet.QuotaExceeded, "", &out), "it is on its way out")
+	s.Detach(2, &out)
+	require.False(t, s.Expel(packet.QuotaExceeded, "", &out))
+}
+
 func TestHostChangesMessages(t *testing.T) {
 	var shown []string
 	change := func(p *packet.Publish) (bool, packet.ReasonCode) {

@@ -27,6 +27,16 @@ func (s *Session) Disconnect(code packet.ReasonCode, _ int64, out *Output) {
 	}
 }
 
+// Expel is Disconnect by a decision of the host, which may have a text for the Client. It returns whether one was
+// connected.
+func (s *Session) Expel(code packet.ReasonCode, text string, out *Output) bool {
+	if s.state != attached {
+		return false
+	}
+	s.close(code, violation(code, text, ""), out)
+	return true
+}
+
 func (s *Session) close(code packet.ReasonCode, err error, out *Output) {
 	start := len(out.Packets)
 	out.Packets = appendDisconnect(out.Packets, s.version, s.maxPacket, code, err)

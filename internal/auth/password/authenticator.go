@@ -39,19 +39,46 @@ func New(users *Users) *Authenticator {
 	return a
 }
 
-// Set replaces the users; nil: there are none. Who is connected stays connected.
+// Set replaces the users; nil: there are none. Who was let in as one that is gone,
+// or has another hash, is not admitted any more: whoever keeps an Admission has to
+// ask it again after this.
 func (a *Authenticator) Set(users *Users) { a.users.Store(users) }
 
 // Users are those in force; nil: there are none.
 func (a *Authenticator) Users() *Users { return a.users.Load() }
 
-// Authenticate implements auth.Authenticator. It takes the same time for a user
-// who is unknown as for a wrong password.
+// Authenticate implements auth.Authenticator.
 func (a *Authenticator) Authenticate(ctx context.Context, c auth.Client) error {
+	_, err := a.Admit(ctx, c)
+	return err
+}
+
+// Admit implements auth.Admitter. It takes the same time for a user who is unknown
+// as for a wrong password. The Admission holds as long as the user is there, with
+// the same hash.
+func (a *Authenticator) Admit(ctx context.Context, c auth.Client) (auth.Admission, error) {
 	users := a.users.Load()
 	if users == nil || c.Username == "" {
-		return auth.ErrUnknown
+		return nil, auth.ErrUnknown
 	}
+	if err := a.check(ctx, users, c); err != nil {
+		return nil, err
+	}
+	return &admission{a, c.Username, users.hashes[c.Username]}, nil
+}
+
+// admission is that of a user.
+type admission struct {
+	by   *Authenticator
+	name string
+	hash *hash
+}
+
+// Holds implements auth.Admission. A Client that was checked against users which
+// have been replaced meanwhile finds the new ones here.
+func (a *admission) Holds() bool { return a.by.users.Load().have(a.name, a.hash) }
+
+func (a *Authenticator) check(ctx context.Context, users *Users, c auth.Client) error {
 	sum := a.sum(c.Username, c.Password)
 	if users.verified.has(sum) {
 		return nil

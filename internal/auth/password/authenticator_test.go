@@ -147,3 +147,49 @@ func BenchmarkRemembered(b *testing.B) {
 		}
 	}
 }
+
+// Who was let in is admitted for as long as there is the same user with the same
+// hash, whatever else is in the file.
+func TestAdmissionsEndWithTheUser(t *testing.T) {
+	ann, bob := "ann:"+cheap("a")+"\n", "bob:"+cheap("b")+"\n"
+	a := New(users(t, ann+bob))
+	admit := func(name, secret string) auth.Admission {
+		t.Helper()
+		admission, err := a.Admit(context.Background(), client(name, secret))
+		require.NoError(t, err)
+		return admission
+	}
+	first, other := admit("ann", "a"), admit("bob", "b")
+	remembered := admit("ann", "a")
+	for file, want := range map[string][2]bool{
+		ann + bob:                {true, true},
+		"# sorted\n" + bob + ann: {true, true},
+		ann:                      {true, false},
+		"":                       {false, false},
+		bob + "ann:" + newHash([]byte("a")).String() + "\n": {false, true}, // the same password, set again
+		bob + "ann:" + cheap("c") + "\n":                    {false, true},
+	} {
+		a.Set(users(t, file))
+		require.Equal(t, want, [2]bool{first.Holds(), other.Holds()}, file)
+		require.Equal(t, first.Holds(), remembered.Holds())
+	}
+	a.Set(nil)
+	require.False(t, first.Holds())
+
+	// Whoever is hashed while the users change is judged by those that there are then.
+	a.Set(users(t, ann))
+	empty := fill(a)
+	waits := make(chan auth.Admission, 1)
+	go func() {
+		admission, err := a.Admit(context.Background(), client("ann", "a"))
+		if err != nil && !errors.Is(err, auth.ErrUnknown) { // it came too late
+			t.Error(err)
+		}
+		waits <- admission
+	}()
+	a.Set(users(t, bob))
+	empty()
+	if admission := <-waits; admission != nil {
+		require.False(t, admission.Holds())
+	}
+}

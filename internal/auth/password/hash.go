@@ -1,6 +1,7 @@
 package password
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -52,6 +53,12 @@ func (h *hash) derive(password []byte, length int) []byte {
 // matches tells whether it was made of this password.
 func (h *hash) matches(password []byte) bool {
 	return subtle.ConstantTimeCompare(h.derive(password, len(h.key)), h.key) == 1
+}
+
+// same tells whether both were made of one password with one salt.
+func (h *hash) same(other *hash) bool {
+	return h.memory == other.memory && h.iterations == other.iterations && h.threads == other.threads &&
+		bytes.Equal(h.salt, other.salt) && bytes.Equal(h.key, other.key)
 }
 
 // String is the hash in the PHC format.

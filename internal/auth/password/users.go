@@ -41,6 +41,15 @@ func (u *Users) Same(other *Users) bool { return u.sum == other.sum }
 // Names are those of all users, in their alphabetic order.
 func (u *Users) Names() []string { return slices.Sorted(maps.Keys(u.hashes)) }
 
+// have tells whether there is a user of that name, with that hash.
+func (u *Users) have(name string, h *hash) bool {
+	if u == nil {
+		return false
+	}
+	now := u.hashes[name]
+	return now == h || now != nil && now.same(h)
+}
+
 // Check tells whether there is a user of that name, and whether the password is
 // his. It takes as long as hashing does.
 func (u *Users) Check(name string, password []byte) (known, right bool) {
