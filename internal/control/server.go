@@ -1,26 +1,23 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/troupemq/troupe/internal/httpserver"
 )
 
 // Server has an API answer in a data directory.
 type Server struct {
-	api    *API
-	file   string // that goes with it
-	http   http.Server
-	served chan struct{} // closed when nothing is accepted any more
-	once   sync.Once
-	err    error // of Close
+	api  *API
+	file string // that goes with it
+	http *httpserver.Server
+	once sync.Once
+	err  error // of Close
 }
 
 // Serve has a answer in the data directory dir until Close, for the user of the
@@ -28,7 +25,7 @@ type Server struct {
 // loopback and a file with a token. What a dead process left there is
 // replaced; a socket that somebody answers at is an error.
 func Serve(dir string, a *API) (*Server, error) {
-	s := &Server{api: a, file: Socket(dir), served: make(chan struct{})}
+	s := &Server{api: a, file: Socket(dir)}
 	handler := atSocket(a)
 	listener, err := listen(s.file)
 	if err != nil {
@@ -46,20 +43,7 @@ func Serve(dir string, a *API) (*Server, error) {
 	} else {
 		_ = unlink(tokenFile(dir))
 	}
-	s.http = http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       30 * time.Second,
-		MaxHeaderBytes:    16 << 10,
-		BaseContext:       func(net.Listener) context.Context { return a.ctx },
-		ErrorLog:          zap.NewStdLog(a.handlers.Log),
-	}
-	go func() {
-		defer close(s.served)
-		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			a.handlers.Log.Error("the control endpoint is closed", zap.Error(err))
-		}
-	}()
+	s.http = httpserver.Serve(listener, handler, httpserver.Options{Name: "the control endpoint", Log: a.handlers.Log, Context: a.ctx})
 	return s, nil
 }
 
@@ -69,7 +53,6 @@ func (s *Server) Close() error {
 	s.once.Do(func() {
 		s.api.end()
 		err := s.http.Close()
-		<-s.served
 		s.api.Close()
 		s.err = errors.Join(err, unlink(s.file))
 	})
