@@ -375,9 +375,9 @@ func (d *director) show() {
 	all := make([]seen, len(d.table.all))
 	for n, i := range d.table.all {
 		l := i.life
-		all[n] = seen{i.definition, i.forced, l.state, l.since, l.retryAt, l.restarts, l.err, i.broker}
+		all[n] = seen{i.definition, i.forced, l.state, l.since, l.retryAt, l.restarts, l.err, i.broker, l.then == start}
 	}
-	d.table.seen.Store(&view{all})
+	close(d.table.seen.Swap(newView(all)).over)
 }
 
 // tell answers who waits for an instance.

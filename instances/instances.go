@@ -123,7 +123,7 @@ func New(o Options) (*Supervisor, error) {
 		done: make(chan struct{}),
 	}
 	s.life, s.hurry = context.WithCancelCause(context.Background())
-	s.table.seen.Store(&view{})
+	s.table.seen.Store(newView(nil))
 	loop := loops.Loops()[0]
 	kind, resume := s.system.Kind("instances", system.Supervision{}), system.Supervision{Action: system.Resume} // a restart would forget what is asked of it
 	s.pid, err = s.system.Spawn(kind, loop, "instances", resume, func(*system.Mailbox) actor.Actor { return newDirector(s, loop) })
@@ -239,17 +239,34 @@ func (s *Supervisor) Configure(ctx context.Context, name string, c configs.Confi
 	return s.configure(ctx, name, again)
 }
 
-// Dial connects to an instance that runs, without a socket: see [troupe.Broker.Dial].
-// The Brokers of the Supervisor reach each other by it, as instance://name.
+// Dial connects to an instance without a socket: see [troupe.Broker.Dial]. The
+// Brokers of the Supervisor reach each other by it, as instance://name. It waits for
+// one that is starting, or is going to without being asked, until ctx is done; one
+// that stays as it is, stopped or failed, is an [ErrNotRunning] at once, as is one that is started
+// again only after the deadline of ctx.
 func (s *Supervisor) Dial(ctx context.Context, name string) (net.Conn, error) {
-	i, err := s.table.seen.Load().find(name)
-	if err != nil {
-		return nil, err
+	for {
+		now := s.table.seen.Load()
+		i, err := now.find(name)
+		if err != nil {
+			return nil, err
+		}
+		if i.state == troupe.InstanceRunning {
+			conn, err := i.broker.Dial(ctx)
+			if !errors.Is(err, troupe.ErrNotRunning) {
+				return conn, err
+			} // it has just ended: what becomes of it is seen next
+		}
+		away := fmt.Errorf("instance %s: %w, it is %s", name, ErrNotRunning, i.state)
+		if deadline, ok := ctx.Deadline(); !i.comes() || ok && i.retryAt > deadline.UnixMilli() {
+			return nil, away
+		}
+		select {
+		case <-now.over:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", away, ctx.Err())
+		}
 	}
-	if i.broker == nil {
-		return nil, fmt.Errorf("instance %s: %w, it is %s", name, ErrNotRunning, i.state)
-	}
-	return i.broker.Dial(ctx)
 }
 
 // Shutdown stops all instances at once, each in order, and ends the Supervisor.

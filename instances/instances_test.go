@@ -387,3 +387,81 @@ func TestDial(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotRunning)
 	require.EqualError(t, err, "instance a: it does not run, it is stopped")
 }
+
+// dialing connects to an instance beside the test.
+func (s *supervised) dialing(ctx context.Context, name string) <-chan error {
+	result := make(chan error, 1)
+	go func() {
+		c, err := s.Dial(ctx, name)
+		if err == nil {
+			err = c.Close()
+		}
+		result <- err
+	}()
+	return result
+}
+
+// An instance that is starting, or that failed and is started again, is waited
+// for; one that nobody starts is not.
+func TestDialWaits(t *testing.T) {
+	s := supervise(t, Options{})
+	block := make(chan struct{})
+	s.block["a"] = block
+	launched := make(chan error, 1)
+	go func() {
+		launched <- s.Launch(within(t), named("a", configs.OnFailureRestart), named("b", configs.OnFailureAuto))
+	}()
+	s.await("b")
+	require.Equal(t, troupe.InstanceStarting, s.status("a").State)
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.Dial(over, "a")
+	require.ErrorIs(t, err, ErrNotRunning)
+	require.EqualError(t, err, "instance a: it does not run, it is starting: context canceled")
+	dialed := s.dialing(within(t), "a")
+	close(block)
+	require.NoError(t, <-launched)
+	require.NoError(t, <-dialed)
+
+	// A failure: it waits for the next start, and then a stop ends that.
+	wait := make(chan struct{})
+	s.set(func() { s.block["a"] = wait })
+	s.broker("a").end(errLost)
+	require.Eventually(t, func() bool { s.mu.Lock(); defer s.mu.Unlock(); return s.starts["a"] == 2 }, patience, time.Millisecond)
+	dialed = s.dialing(within(t), "a")
+	s.set(func() { delete(s.block, "a") })
+	close(wait)
+	require.NoError(t, <-dialed)
+	s.set(func() { s.block["a"] = make(chan struct{}) })
+	s.broker("a").end(errLost)
+	s.becomes("a", troupe.InstanceStarting)
+	dialed = s.dialing(within(t), "a")
+	require.NoError(t, s.Stop(within(t), "a"))
+	require.ErrorIs(t, <-dialed, ErrNotRunning)
+
+	// A pause that is longer than anybody waits.
+	late := named("late", configs.OnFailureRestart)
+	late.Config.Supervision.Backoff = configs.Backoff{Initial: configs.Duration(time.Hour), Maximum: configs.Duration(time.Hour)}
+	s.set(func() { s.wrong["late"] = errLost })
+	require.NoError(t, s.Launch(within(t), late))
+	_, err = s.Dial(within(t), "late")
+	require.EqualError(t, err, "instance late: it does not run, it is waiting")
+}
+
+// One that stops to start again is waited for too, and not one that only stops.
+func TestDialWhileStopping(t *testing.T) {
+	s := supervise(t, Options{})
+	s.drain = make(chan struct{})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto)))
+	go func() { _ = s.Stop(within(t), "a") }()
+	s.becomes("a", troupe.InstanceStopping)
+	_, err := s.Dial(within(t), "a")
+	require.EqualError(t, err, "instance a: it does not run, it is stopping")
+	started := make(chan error, 1)
+	go func() { started <- s.Start(within(t), "a") }()
+	require.Eventually(t, func() bool { return s.table.seen.Load().all[0].again }, patience, time.Millisecond)
+	dialed := s.dialing(within(t), "a")
+	close(s.drain)
+	require.NoError(t, <-started)
+	require.NoError(t, <-dialed)
+}

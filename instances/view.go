@@ -19,7 +19,12 @@ type table struct {
 }
 
 // view is how the instances were when something last changed.
-type view struct{ all []seen }
+type view struct {
+	all  []seen
+	over chan struct{} // closed when there is another view
+}
+
+func newView(all []seen) *view { return &view{all, make(chan struct{})} }
 
 // seen is how one instance is.
 type seen struct {
@@ -31,6 +36,19 @@ type seen struct {
 	restarts   int64
 	err        error
 	broker     broker // nil: it does not run
+	again      bool   // it is started once it has stopped
+}
+
+// comes tells whether it runs, or will without being asked.
+func (i *seen) comes() bool {
+	switch i.state {
+	case troupe.InstanceStopped, troupe.InstanceFailed:
+		return false
+	case troupe.InstanceStopping:
+		return i.again
+	default:
+		return true
+	}
 }
 
 // find finds an instance by its name.

@@ -54,3 +54,15 @@ func TestBridgeInsideOfTheBinary(t *testing.T) {
 	require.True(t, again.present)
 	again.expect("waits")
 }
+
+// A bridge to an instance that starts with it, and later, waits for that.
+func TestBridgeWaitsForAnInstanceThatStarts(t *testing.T) {
+	dir := place(t)
+	s := serveSeveral(t, dir, map[string]string{
+		"all.yaml": `{data_dir: d, instances: [
+  {name: a, listeners: [], bridges: [{name: up, upstreams: ["instance://b"], forward: [{local: "#"}], backoff: {initial: 1h, maximum: 1h}}]},
+  {name: b, listeners: []}]}`,
+	}, "-c", "all.yaml")
+	s.says(`"instance":"a"`, `"message":"connected"`, `"upstream":"instance://b"`)
+	require.NotContains(t, s.log.String(), "cannot connect")
+}
