@@ -96,6 +96,7 @@ type running struct {
 	pid        *actor.PID
 	began      int64
 	name       string // of where it goes
+	near       bool   // which is in this process
 	generation int
 	present    bool
 }

@@ -60,7 +60,7 @@ func (b *Bridge) begin(ctx actor.Context, a failover.Action) {
 		to = followed
 	}
 	name := strconv.FormatUint(h.links.Add(1), 10) // also unlike those before a failure of the bridge, of which there may be messages still
-	l := &running{began: b.now(), name: to.Name(), generation: b.generation}
+	l := &running{began: b.now(), name: to.Name(), near: to.Near(), generation: b.generation}
 	b.links[a.Link], b.ids[name] = l, a.Link
 	l.pid = b.o.Spawn(ctx, Link{
 		Name: name, Config: b.settings.Config, Upstream: to, Probe: a.Kind == failover.Probe, Figures: &h.Figures, Former: b.former,
@@ -104,11 +104,11 @@ func (b *Bridge) onCarries(ctx actor.Context, m *link.Carries) {
 }
 
 func (b *Bridge) onEnded(ctx actor.Context, m *link.Ended) {
-	id, _, ok := b.known(m.Link)
+	id, l, ok := b.known(m.Link)
 	if !ok {
 		return
 	}
-	end := failover.End{Asked: m.Cause == nil, Code: m.Code, Reference: m.Reference}
+	end := failover.End{Asked: m.Cause == nil, Code: m.Code, Reference: m.Reference, Near: l.near}
 	switch {
 	case m.Cause != nil:
 		end.Text = m.Cause.Error()

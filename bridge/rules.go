@@ -109,7 +109,7 @@ func entries(before, after Settings) []failover.Entry {
 	all := make([]failover.Entry, len(after.Upstreams))
 	for i, u := range after.Upstreams {
 		name := u.Name()
-		all[i].Name = name
+		all[i].Name, all[i].Near = name, u.Near()
 		nth := 0
 		for j, was := range before.Upstreams {
 			if was.Name() != name {

@@ -86,7 +86,7 @@ func without(list []*upstream, one *upstream) (others []*upstream) {
 func (f *Failover) fail(u *upstream, end End) {
 	u.failures++
 	pause := f.o.Maximum
-	if !permanent(end.Code) {
+	if end.Near || !permanent(end.Code) {
 		pause = f.o.Initial
 		for i := 1; i < u.failures && pause < f.o.Maximum; i++ {
 			pause *= 2

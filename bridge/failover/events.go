@@ -110,6 +110,7 @@ func (f *Failover) Renew(now int64) []Action {
 type Entry struct {
 	Name    string
 	Changed bool // not what it was, by other things than its name
+	Near    bool // in this process: whatever changes here may change there too
 }
 
 // Reload takes another list. Upstreams with equal names keep their state, and links to them stay unless they were changed. A link that carries to one
@@ -125,8 +126,11 @@ func (f *Failover) Reload(o Options, list []Entry, now int64) []Action {
 			u = &upstream{name: e.Name}
 		}
 		u.index, u.retryAt = i, min(u.retryAt, now+f.o.Maximum)
+		if e.Changed || e.Near {
+			u.failures, u.retryAt = 0, 0
+		}
 		if e.Changed {
-			u.failures, u.retryAt, u.stale = 0, 0, true
+			u.stale = true
 		}
 		f.upstreams = append(f.upstreams, u)
 	}

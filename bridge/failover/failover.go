@@ -77,6 +77,7 @@ type End struct {
 	Asked     bool // as it was told to
 	Code      packet.ReasonCode
 	Reference string
+	Near      bool   // the upstream is in this process: what it refuses today it may take after its next reload
 	Text      string // for operators
 }
 

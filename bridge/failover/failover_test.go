@@ -365,6 +365,21 @@ func TestReloadWithAShorterPause(t *testing.T) {
 	require.LessOrEqual(t, h.f.Next()-h.now, int64(2000))
 }
 
+// An instance of this process that refused is tried again soon, since it may be reloaded too, and at once after a reload.
+func TestReloadWithAnInstanceThatRefused(t *testing.T) {
+	h := newHost(t, usual(Priority), "a")
+	for range 10 {
+		h.failCandidate(End{Code: packet.BadUserNameOrPassword, Near: true})
+		h.elapse(h.f.Next() - h.now)
+	}
+	h.failCandidate(End{Code: packet.BadUserNameOrPassword, Near: true})
+	require.Equal(t, -1, h.candidate())
+	h.do(h.f.Reload(usual(Priority), []Entry{{Name: "a", Near: true}}, h.now))
+	require.Equal(t, 0, h.candidate())
+	h.failCandidate(End{Code: packet.BadUserNameOrPassword, Near: true})
+	require.LessOrEqual(t, h.f.Next()-h.now, usual(Priority).Initial)
+}
+
 // What cannot be renewed at once is tried again, and carries as it was meanwhile.
 func TestRenewFails(t *testing.T) {
 	h := newHost(t, usual(Priority), "a")

@@ -257,7 +257,7 @@ func TestModel(t *testing.T) {
 				h.asked++
 				var list []Entry
 				for _, name := range names() {
-					list = append(list, Entry{name, rapid.Bool().Draw(t, "changed")})
+					list = append(list, Entry{name, rapid.Bool().Draw(t, "changed"), rapid.Bool().Draw(t, "near")})
 				}
 				h.do(h.f.Reload(options(), list, h.now))
 			},

@@ -4,8 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-
-	"github.com/troupemq/troupe/configs"
 )
 
 // Dial makes a connection on which MQTT can be spoken: the handshakes of TLS and of the WebSocket are done. It gives up when ctx is done, which has
@@ -28,7 +26,7 @@ func (u *Upstream) Dial(ctx context.Context) (net.Conn, error) {
 
 // connect opens the socket. Package net turns on TCP_NODELAY, and keep-alive by the kernel.
 func (u *Upstream) connect(ctx context.Context) (net.Conn, error) {
-	if u.address.Scheme == configs.SchemeInstance {
+	if u.Near() {
 		return u.reach(ctx)
 	}
 	var d net.Dialer

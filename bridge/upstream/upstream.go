@@ -47,6 +47,9 @@ func New(c configs.Upstream, dial Instances) (*Upstream, error) {
 // Name is the URI as it was configured, without credentials: what tells one upstream from another, and may be logged.
 func (u *Upstream) Name() string { return u.address.Bare }
 
+// Near tells whether it is another instance of this process.
+func (u *Upstream) Near() bool { return u.address.Scheme == configs.SchemeInstance }
+
 // ClientID is the Client Identifier to connect with.
 func (u *Upstream) ClientID() string { return u.clientID }
 

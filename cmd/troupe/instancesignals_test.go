@@ -185,3 +185,22 @@ func TestSignalEndsAReloadThatHangs(t *testing.T) {
 	require.Equal(t, exitDone, s.exit(t), s.log)
 	require.NoFileExists(t, filepath.Join(dir, "data", "a", "OWNER"))
 }
+
+// A bridge that another instance refused is let in soon after a reload of that.
+func TestHangupLetsInABridgeThatWasRefused(t *testing.T) {
+	dir := place(t)
+	user := func(name string) {
+		r := work(t, dir, []byte("secret\n"), "passwd", "set", "--file", "users", name)
+		require.Equal(t, exitDone, r.code, r.stderr)
+	}
+	user("somebody")
+	s := serveSeveral(t, dir, map[string]string{
+		"edge.yaml": `{name: edge, data_dir: edge, listeners: [],
+  bridges: [{name: up, upstreams: ["instance://edge:secret@hub"], forward: [{local: "#"}], backoff: {initial: 100ms, maximum: 1h}}]}`,
+		"hub.yaml": `{name: hub, data_dir: hub, listeners: [], auth: {password_file: users}}`,
+	}, "-c", "edge.yaml", "-c", "hub.yaml")
+	s.says(`"instance":"edge"`, "CONNECT was refused", "instance://hub")
+	user("edge")
+	require.NoError(t, s.command.Process.Signal(syscall.SIGHUP))
+	s.says(`"instance":"edge"`, `"message":"connected"`, `"upstream":"instance://hub"`)
+}
