@@ -93,6 +93,28 @@ func ExampleWithAuthorizer() {
 	// valve/# 0x80
 }
 
+// The program is rid of a Client whose account it has closed.
+func ExampleBroker_Disconnect() {
+	gone := make(chan string, 1)
+	broker, stop := started(troupe.WithAddress("127.0.0.1:0"), troupe.WithHooks(troupe.Hooks{
+		Disconnected: func(c troupe.Client, why troupe.Disconnection) { gone <- fmt.Sprintf("%s: %s", c.ID, why.Code) },
+	}))
+	defer stop()
+	if _, err := connect(broker, "pump", "", ""); err != nil {
+		panic(err)
+	}
+	// Its Authenticator knows of it by now, so that the Client cannot come back.
+	err := broker.Disconnect(context.Background(), "pump", packet.AdministrativeAction, "the account was closed")
+	fmt.Println(err)
+	fmt.Println(<-gone)
+	err = broker.Disconnect(context.Background(), "pump", packet.AdministrativeAction, "")
+	fmt.Println(errors.Is(err, troupe.ErrNoClient))
+	// Output:
+	// <nil>
+	// pump: administrative action
+	// true
+}
+
 // Hooks see what Clients do, and may change or refuse it.
 func ExampleWithHooks() {
 	said := make(chan string, 10)

@@ -39,15 +39,20 @@ func (b *Broker) listen(ctx context.Context) ([]handedListener, error) {
 // nobody would be asked who they are, neither an Authenticator nor what the
 // configuration has under auth.
 func (b *Broker) Anonymous(l configs.Listener) bool {
+	return b.anonymous(l, b.Config().Auth)
+}
+
+// anonymous is Anonymous for who has the configuration.
+func (b *Broker) anonymous(l configs.Listener, a configs.Auth) bool {
 	if l.AllowAnonymous == nil && b.asks() {
 		return false
 	}
-	return l.Anonymous(b.config.Auth)
+	return l.Anonymous(a)
 }
 
 // openListener opens one, with TLS if it is to have that.
 func (b *Broker) openListener(ctx context.Context, l configs.Listener) (handedListener, error) {
-	opened := handedListener{name: l.Name, anonymous: b.Anonymous(l)}
+	opened := handedListener{name: l.Name, anonymous: b.anonymous(l, b.config.Auth)}
 	if l.Transport == configs.TransportTLS {
 		settings, err := tlsserver.Load(l.TLS)
 		if err != nil {

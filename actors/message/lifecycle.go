@@ -1,6 +1,10 @@
 package message
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/troupemq/troupe/protocol/packet"
+)
 
 // Drain asks every attached session to deliver what waits and then to tell its
 // Client good-bye (0x8B). It spreads from the instance over the registries.
@@ -40,6 +44,18 @@ func (j *Judge) Answer(revoked int) {
 
 // Undelivered answers for an actor that has ended.
 func (j *Judge) Undelivered() { j.Answer(0) }
+
+// Disconnect asks the session of a Client, by way of its registry, to end the
+// Network Connection.
+type Disconnect struct {
+	ClientID string
+	Code     packet.ReasonCode
+	Reason   string      // for the Client and the log; may be empty
+	Found    chan<- bool // has room; gets one value: whether a Client was connected
+}
+
+// Undelivered answers for a session that has ended.
+func (d *Disconnect) Undelivered() { d.Found <- false }
 
 // Hush asks a listener to accept no more connections, and a connection to end
 // if its Client has no session yet.

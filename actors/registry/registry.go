@@ -109,6 +109,8 @@ func (r *Registry) Receive(ctx actor.Context) {
 			m.Ask()
 			ctx.Send(session, m)
 		})
+	case *message.Disconnect:
+		r.disconnect(ctx, m)
 	case *message.Drain:
 		r.draining = m
 		r.tell(ctx, m)
@@ -167,6 +169,17 @@ func (r *Registry) connect(ctx actor.Context, m *message.Connect) {
 	if r.draining != nil {
 		e.tell(ctx, r.draining)
 	}
+}
+
+// disconnect passes on the wish to be rid of a Client. A session that is asleep has
+// none, unless one waits at its door.
+func (r *Registry) disconnect(ctx actor.Context, m *message.Disconnect) {
+	e, ok := r.sessions[m.ClientID]
+	if !ok || e.session == nil && !e.door.Awaited() {
+		m.Found <- false
+		return
+	}
+	e.tell(ctx, m)
 }
 
 // is tells whether the Session has this actor.

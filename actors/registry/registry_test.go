@@ -193,3 +193,14 @@ func TestAllSessionsAreJudged(t *testing.T) {
 	}
 	require.EqualValues(t, 3, revoked)
 }
+
+func TestDisconnectFindsTheSession(t *testing.T) {
+	s := newScene(t)
+	found := make(chan bool, 1)
+	m := &message.Disconnect{ClientID: "c", Found: found}
+	s.Send(s.registry, m)
+	require.False(t, <-found, "nobody is there")
+	s.Send(s.registry, connect("c", false), m)
+	require.Contains(t, s.sessions[0].take(), any(m))
+	require.Empty(t, found)
+}

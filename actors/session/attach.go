@@ -64,6 +64,24 @@ func (s *Session) disconnect(code packet.ReasonCode, cause error) {
 	}
 }
 
+// expel is the host's wish to be rid of the Client, and of those who wait for the
+// end of the Session before.
+func (s *Session) expel(m *message.Disconnect) {
+	found := false
+	defer func() { m.Found <- found }() // also when it fails
+	if u := s.uncommitted; u != nil {
+		for _, c := range u.connects {
+			found = true
+			s.env.Root.Send(c.Connection, &message.Close{})
+		}
+		u.connects = nil
+	}
+	if s.connection != nil {
+		found = s.core.Expel(m.Code, m.Reason, s.begin()) || found
+		s.apply()
+	}
+}
+
 // detach ends what the Network Connection had. The Session lives on, as long
 // as its expiry interval says.
 func (s *Session) detach(cause error) {

@@ -199,6 +199,8 @@ func (s *Session) Receive(ctx actor.Context) {
 		} else {
 			s.abandon(m.Connection)
 		}
+	case *message.Disconnect:
+		s.expel(m)
 	case *message.Violation:
 		if m.Epoch == s.epoch && s.connection != nil {
 			s.disconnect(m.Code, m.Cause)

@@ -27,13 +27,17 @@ func (s *Session) Disconnect(code packet.ReasonCode, _ int64, out *Output) {
 	}
 }
 
-// Expel is Disconnect by a decision of the host, which may have a text for the Client. It returns whether one was
-// connected.
+// Expel is Disconnect by a decision of the host, which may have a text for the Client; empty: it has none. It returns
+// whether one was connected.
 func (s *Session) Expel(code packet.ReasonCode, text string, out *Output) bool {
 	if s.state != attached {
 		return false
 	}
-	s.close(code, violation(code, text, ""), out)
+	var err error
+	if text != "" {
+		err = violation(code, text, "")
+	}
+	s.close(code, err, out)
 	return true
 }
 
