@@ -21,7 +21,10 @@ func (a alone) Stop(ctx context.Context, name string) error {
 	if name != a.broker.config.Name {
 		return ErrNoInstance
 	}
-	return a.broker.Shutdown(ctx)
+	if err := a.broker.Shutdown(ctx); err != nil {
+		return err
+	}
+	return a.broker.Err() // of a store that could not be closed, say
 }
 
 // Reload implements Instances. Where the configuration comes from, only the host knows.

@@ -25,6 +25,7 @@ type instance struct {
 	number     uint64             // of the start that is under way or has led to broker
 	abandon    context.CancelFunc // of that start
 	failed     uint64             // which failure of all the last one was
+	wrong      error              // at its end, of who asked for that; until they are told
 
 	starting []chan<- error // who waits until it runs, or has failed
 	stopping []chan<- error // who waits until it has ended
@@ -318,6 +319,7 @@ func (d *director) down(m *down) {
 	case i.life.state == troupe.InstanceFailed && d.lives():
 		log.Error("the instance failed, and stays stopped", zap.Error(m.err))
 	case i.life.state == troupe.InstanceStopped && m.err != nil && !errors.Is(m.err, errAbandoned):
+		i.wrong = fmt.Errorf("instance %s: it was stopped, and something went wrong at its end: %w", i.name(), m.err)
 		log.Error("the instance was stopped, and something went wrong at its end", zap.Error(m.err))
 	case i.life.state == troupe.InstanceStopped && !d.closing:
 		log.Info("the instance is stopped")
@@ -391,7 +393,8 @@ func (d *director) tell(i *instance) {
 		err = fmt.Errorf("instance %s: %w", i.name(), cmp.Or(i.life.err, errEnded))
 	}
 	refuse(&i.starting, err)
-	refuse(&i.stopping, nil)
+	refuse(&i.stopping, i.wrong)
+	i.wrong = nil
 	for _, f := range i.settled {
 		f()
 	}

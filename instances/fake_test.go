@@ -47,14 +47,15 @@ type world struct {
 	probe   map[string]error         // of probes
 	block   map[string]chan struct{} // what a start waits for
 	panics  map[string]bool
-	drain   chan struct{} // what a Shutdown waits for; nil: nothing
+	drain   chan struct{}    // what a Shutdown waits for; nil: nothing
+	closing map[string]error // of Shutdowns: what is wrong at the end
 	reloads []configs.Config
 }
 
 func newWorld(t *testing.T) *world {
 	return &world{
 		t: t, running: make(map[string]*fake), starts: make(map[string]int), wrong: make(map[string]error), probe: make(map[string]error),
-		block: make(map[string]chan struct{}), panics: make(map[string]bool),
+		block: make(map[string]chan struct{}), panics: make(map[string]bool), closing: make(map[string]error),
 	}
 }
 
@@ -119,7 +120,10 @@ func (f *fake) Shutdown(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	f.end(nil)
+	f.world.mu.Lock()
+	wrong := f.world.closing[f.config.Name]
+	f.world.mu.Unlock()
+	f.end(wrong)
 	return ctx.Err()
 }
 

@@ -193,6 +193,8 @@ func (s *Supervisor) Start(ctx context.Context, name string) error {
 }
 
 // Stop implements [troupe.Instances]. When ctx is done first the instance goes on to stop.
+// An error of the end itself, of a store that could not be closed say, is that of Stop and the
+// last one in List; the instance is stopped all the same.
 func (s *Supervisor) Stop(ctx context.Context, name string) error {
 	reply := make(chan error, 1)
 	return s.ask(ctx, &order{name: name, reply: reply}, reply)

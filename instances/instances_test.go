@@ -163,6 +163,25 @@ func TestOrders(t *testing.T) {
 	require.ErrorContains(t, err, `as "c": there are a, b`)
 }
 
+// What goes wrong at the end of an instance is told to who stopped it, and kept.
+func TestStopThatGoesWrong(t *testing.T) {
+	s := supervise(t, Options{})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureAuto)))
+	s.closing["a"] = errLost
+	err := s.Stop(within(t), "a")
+	require.ErrorIs(t, err, errLost)
+	require.EqualError(t, err, "instance a: it was stopped, and something went wrong at its end: the disk is gone")
+	require.Equal(t, troupe.InstanceStopped, s.status("a").State)
+	require.Equal(t, errLost.Error(), s.status("a").Error)
+	require.Equal(t, 1, s.logs.FilterMessage("the instance was stopped, and something went wrong at its end").Len())
+
+	// It is not said of an end that was another.
+	require.NoError(t, s.Start(within(t), "a"))
+	s.set(func() { delete(s.closing, "a") })
+	require.NoError(t, s.Stop(within(t), "a"))
+	require.NoError(t, s.Stop(within(t), "b"))
+}
+
 // A start that takes long holds up nothing, and is given up when nobody wants it
 // any more.
 func TestSlowStart(t *testing.T) {

@@ -142,7 +142,7 @@ func (a *API) stopOwn(w http.ResponseWriter, i Instance) {
 	// Not for as long as this request, which the stop itself ends.
 	go func() {
 		if err := a.handlers.Instances.Stop(context.Background(), i.Name); err != nil {
-			a.handlers.Log.Warn("the instance was asked to stop and did not", zap.Error(err))
+			a.handlers.Log.Warn("the instance was asked to stop, and something went wrong", zap.Error(err))
 		}
 	}()
 }

@@ -17,7 +17,7 @@ type Instances interface {
 	// that runs already is an error.
 	Start(ctx context.Context, name string) error
 	// Stop stops one and keeps it stopped, and returns when it has ended. One that is stopped
-	// already is an error.
+	// already is an error, and so is what went wrong at the end of one that is stopped now.
 	Stop(ctx context.Context, name string) error
 	// Reload reads the configuration of one again. What has changed and needs a
 	// restart is in restart, as dotted keys; what is wrong changes nothing.
