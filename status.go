@@ -35,7 +35,7 @@ func (b *Broker) Status() Instance {
 	case b.phase == running:
 		s.State = InstanceRunning
 	case b.phase == over && b.cause != nil:
-		s.State, s.Error = InstanceFailed, b.cause.Error()
+		s.State, s.Error, s.ErrorAt = InstanceFailed, b.cause.Error(), happened(b.since)
 	}
 	if b.phase == running {
 		s.Connections = b.tree.counters.ConnectionsOpen.Load()

@@ -377,7 +377,7 @@ func (d *director) show() {
 	all := make([]seen, len(d.table.all))
 	for n, i := range d.table.all {
 		l := i.life
-		all[n] = seen{i.definition, i.forced, l.state, l.since, l.retryAt, l.restarts, l.err, i.broker, l.then == start}
+		all[n] = seen{i.definition, i.forced, l.state, l.since, l.retryAt, l.restarts, l.err, l.errAt, i.broker, l.then == start}
 	}
 	close(d.table.seen.Swap(newView(all)).over)
 }

@@ -25,6 +25,7 @@ func TestOneDies(t *testing.T) {
 	s.broker("a").end(errLost)
 	require.Eventually(t, func() bool { i := s.status("a"); return i.State == troupe.InstanceRunning && i.Restarts == 1 }, patience, time.Millisecond)
 	require.Equal(t, errLost.Error(), s.status("a").Error)
+	require.NotNil(t, s.status("a").ErrorAt)
 	require.EqualValues(t, 7, s.status("a").Connections)
 
 	s.broker("c").end(errLost)

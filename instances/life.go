@@ -26,6 +26,7 @@ type life struct {
 	ran      int64 // since when it runs
 	restarts int64
 	err      error // of the last failure
+	errAt    int64 // when that was
 }
 
 // then is what is to come after what is under way.
@@ -148,7 +149,7 @@ func (l *life) ended(err error, others bool, now int64) act {
 		err = nil
 	}
 	if err != nil {
-		l.err = err
+		l.err, l.errAt = err, now
 	}
 	switch {
 	case again:

@@ -60,6 +60,7 @@ func TestLifeModel(t *testing.T) {
 			broker = none
 			if err != nil && !errors.Is(err, errAbandoned) {
 				require.Equal(t, err, l.err)
+				require.Equal(t, now, l.errAt)
 			}
 			if state == troupe.InstanceStopping || after != goOn {
 				require.Equal(t, after == start, a == launch)

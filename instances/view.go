@@ -35,6 +35,7 @@ type seen struct {
 	retryAt    int64
 	restarts   int64
 	err        error
+	errAt      int64
 	broker     broker // nil: it does not run
 	again      bool   // it is started once it has stopped
 }
@@ -81,8 +82,10 @@ func (i *seen) status() troupe.Instance {
 		}
 	}
 	status.State, status.Since, status.Restarts, status.Error = i.state, moment(i.since), i.restarts, ""
+	status.ErrorAt = nil
 	if i.err != nil {
-		status.Error = i.err.Error()
+		at := moment(i.errAt)
+		status.Error, status.ErrorAt = i.err.Error(), &at
 	}
 	if i.retryAt != 0 {
 		at := moment(i.retryAt)

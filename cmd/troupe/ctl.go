@@ -155,11 +155,7 @@ func writeBridges(out io.Writer, bridges []control.Bridge, now time.Time) error 
 		}
 		fmt.Fprintf(w, "  switches\t%d, %s\n", b.Switches, countText(b.Retries, "attempt", "attempts"))
 		if b.Error != "" {
-			when := ""
-			if b.ErrorAt != nil {
-				when = now.Sub(*b.ErrorAt).Round(time.Second).String() + " ago: "
-			}
-			fmt.Fprintf(w, "  last error\t%s%s\n", when, b.Error)
+			fmt.Fprintf(w, "  last error\t%s%s\n", agoText(b.ErrorAt, now), b.Error)
 		}
 		for _, u := range b.Upstreams {
 			text := u.State
@@ -173,6 +169,14 @@ func writeBridges(out io.Writer, bridges []control.Bridge, now time.Time) error 
 		}
 	}
 	return w.Flush()
+}
+
+// agoText says how long ago something was, in front of it; nothing if that is not known.
+func agoText(at *time.Time, now time.Time) string {
+	if at == nil {
+		return ""
+	}
+	return now.Sub(*at).Round(time.Second).String() + " ago: "
 }
 
 // droppedText says what was dropped and why, the most first.

@@ -207,7 +207,7 @@ func writeInstances(out io.Writer, all []control.Instance, now time.Time) error 
 			fmt.Fprintf(w, "  restarts\t%d\n", i.Restarts)
 		}
 		if i.Error != "" {
-			fmt.Fprintf(w, "  last error\t%s\n", i.Error)
+			fmt.Fprintf(w, "  last error\t%s%s\n", agoText(i.ErrorAt, now), i.Error)
 		}
 		for _, s := range i.Shares {
 			if s.Limit == 0 && s.Name != "session.total.max_messages" && s.Name != "retained.max_messages" {

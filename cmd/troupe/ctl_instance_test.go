@@ -20,7 +20,7 @@ import (
 )
 
 func someInstances(now time.Time) []control.Instance {
-	retry := now.Add(7 * time.Second)
+	retry, failed := now.Add(7*time.Second), now.Add(-65*time.Second)
 	once, often, never := int64(1), int64(30), int64(0)
 	return []control.Instance{{
 		Name: "edge", State: control.InstanceRunning, Since: now.Add(-90 * time.Second), Restarts: 2, Error: "the disk failed",
@@ -34,7 +34,7 @@ func someInstances(now time.Time) []control.Instance {
 			{Name: "limits.rate.bytes_per_second", Unit: "bytes/s", Used: 2048, Limit: 4096, Reached: &often},
 		},
 	}, {
-		Name: "plant", State: control.InstanceWaiting, Since: now, RetryAt: &retry, Error: "port taken",
+		Name: "plant", State: control.InstanceWaiting, Since: now, RetryAt: &retry, Error: "port taken", ErrorAt: &failed,
 		Listeners: []control.InstanceListener{{Name: "tcp", Transport: "tcp"}},
 	}}
 }
@@ -59,7 +59,7 @@ func TestInstancesForPeople(t *testing.T) {
 plant           waiting for 0s, again in 7s
   listener tcp  tcp closed
   connections   0
-  last error    port taken
+  last error    1m5s ago: port taken
 `, out.String())
 }
 

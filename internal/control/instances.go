@@ -55,6 +55,7 @@ type Instance struct {
 	Restarts    int64              `json:"restarts" doc:"How often it was started again after it had failed, since the process began."`
 	Error       string             `json:"error,omitempty" doc:"Why it failed the last time; missing if it never did."`
 	Trouble     string             `json:"trouble,omitempty" doc:"Why nothing is written at present; missing if all is well, or it does not run."`
+	ErrorAt     *time.Time         `json:"error_at,omitempty" doc:"When the error was."`
 	RetryAt     *time.Time         `json:"retry_at,omitempty" doc:"When it is started again; only while it is waiting."`
 	ConfigFile  string             `json:"config_file,omitempty" example:"/etc/troupe/edge.yaml" doc:"Absolute path of its configuration file; missing if it has none."`
 	DataDir     string             `json:"data_dir,omitempty" example:"/var/lib/troupe/edge" doc:"Absolute path of its data directory; missing if it keeps nothing on disk."`
