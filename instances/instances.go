@@ -203,7 +203,7 @@ func (s *Supervisor) Stop(ctx context.Context, name string) error {
 // Reload implements [troupe.Instances]: it reads the configuration of an instance
 // again, from where configs.LoadAll read it. What changed and is not in
 // restart is in force when it returns, and what needs a restart from the next
-// start on. The name of an instance cannot change.
+// start on. The name of an instance cannot change: "name" in restart needs another process.
 func (s *Supervisor) Reload(ctx context.Context, name string) (restart []string, err error) {
 	leave, err := s.alone(ctx)
 	if err != nil {

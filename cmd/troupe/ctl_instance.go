@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -79,8 +80,15 @@ func newInstanceReload() *cobra.Command {
 		"It says what has changed and needs a restart of the instance. If something is wrong with the configuration nothing changes.", oneInstance,
 		func(ctx context.Context, client *control.Client, out io.Writer, name string) error {
 			restart, err := client.Reload(ctx, name)
-			if err == nil && len(restart) > 0 {
+			if err != nil {
+				return err
+			}
+			restart, renamed := apartFromName(restart)
+			if len(restart) > 0 {
 				_, err = fmt.Fprintf(out, "what has changed here needs a restart of the instance: %s\n", strings.Join(restart, ", "))
+			}
+			if renamed {
+				_, err = fmt.Fprintf(out, "the name has changed, which needs a restart of the process: until then the instance is %s\n", name)
 			}
 			return err
 		})
@@ -102,6 +110,13 @@ without that file.`, oneArgument("the configuration file to add"),
 			_, err = fmt.Fprintln(out, strings.Join(names, "\n"))
 			return err
 		})
+}
+
+// apartFromName are the keys that need a restart of an instance, and whether its
+// name has changed, which no restart of it alone brings about.
+func apartFromName(restart []string) (rest []string, renamed bool) {
+	rest = slices.DeleteFunc(slices.Clone(restart), func(key string) bool { return key == "name" })
+	return rest, len(rest) < len(restart)
 }
 
 func oneInstance(_ *cobra.Command, args []string) error {

@@ -123,7 +123,8 @@ func TestCtlInstance(t *testing.T) {
 	require.Equal(t, result{exitDone, "", ""}, ctl("start", "plant"))
 	require.Equal(t, result{exitDone, "", ""}, ctl("stop", "plant"))
 	require.Equal(t, result{exitDone, "instance edge is stopping\n", ""}, ctl("stop", "edge"))
-	require.Equal(t, result{exitDone, "what has changed here needs a restart of the instance: listeners, name\n", ""}, ctl("reload", "plant"))
+	require.Equal(t, result{exitDone, "what has changed here needs a restart of the instance: listeners\n" +
+		"the name has changed, which needs a restart of the process: until then the instance is plant\n", ""}, ctl("reload", "plant"))
 	require.Equal(t, result{exitDone, "new\nnewer\n", ""}, ctl("add", "more.yaml"))
 	for _, want := range []string{"start plant", "stop plant", "stop edge", "reload plant", "add " + filepath.Join(dir, "more.yaml")} {
 		f.was(t, want)

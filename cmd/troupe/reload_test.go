@@ -70,6 +70,8 @@ func TestHangupReloadsBridges(t *testing.T) {
 	require.Contains(t, broker.log.String(), `"keys":["limits.topic_levels"]`)
 	publish("three")
 	require.Contains(t, string(there.expect(packet.TypePublish)), "three")
+	rewrite(bridge+"name: other\n", "the name has changed, which needs a restart of the process")
+	require.NotContains(t, broker.log.String(), `"keys":["name"`)
 	rewrite("", `"message":"reloaded"`)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "c.yaml"), nil, 0o600))
 	require.Empty(t, list())

@@ -245,8 +245,12 @@ func (s *server) reloadOne(ctx context.Context, name string, of zap.Field) {
 		s.log.Error("the configuration was not reloaded in whole", of, zap.Error(err))
 		return
 	}
+	restart, renamed := apartFromName(restart)
 	if len(restart) > 0 {
 		s.log.Warn("what has changed needs a restart", of, zap.Strings("keys", restart))
+	}
+	if renamed {
+		s.log.Warn("the name has changed, which needs a restart of the process", of)
 	}
 	s.log.Info("reloaded", of)
 }

@@ -19,7 +19,7 @@ import (
 
 // Reloaded is what came of a reload.
 type Reloaded struct {
-	Restart []string `json:"restart" nullable:"false" example:"[\"listeners\"]" doc:"Keys of the configuration that have changed and need a restart of the instance; they are as they were."`
+	Restart []string `json:"restart" nullable:"false" example:"[\"listeners\"]" doc:"Keys of the configuration that have changed and need a restart of the instance, or of the process in the case of name; they are as they were."`
 }
 
 // Added is what came of a configuration file.

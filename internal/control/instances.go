@@ -20,7 +20,8 @@ type Instances interface {
 	// already is an error, and so is what went wrong at the end of one that is stopped now.
 	Stop(ctx context.Context, name string) error
 	// Reload reads the configuration of one again. What has changed and needs a
-	// restart is in restart, as dotted keys; what is wrong changes nothing.
+	// restart is in restart, as dotted keys; "name" needs one of the process, all else of
+	// the instance. What is wrong changes nothing.
 	Reload(ctx context.Context, name string) (restart []string, err error)
 	// Add reads a configuration file, whose path is absolute, and starts the instances in
 	// it. It tells their names. When something is wrong with the file or one of them cannot live
