@@ -2,6 +2,7 @@ package troupe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,12 +12,13 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/troupemq/troupe/internal/admin"
 	"github.com/troupemq/troupe/internal/control"
 	"github.com/troupemq/troupe/persistence/backup"
 )
 
-// admin is what answers who asks a running instance.
-type admin struct {
+// endpoint is what answers who asks a running instance.
+type endpoint struct {
 	api    atomic.Pointer[control.API] // nil before Start
 	server *control.Server             // in the data directory; nil: there is none
 	pace   pace                        // what Clients send
@@ -24,7 +26,8 @@ type admin struct {
 
 // AdminHandler answers over HTTP what the control endpoint in the data directory
 // answers: how the instance, its bridges and its storage are, and orders to
-// them. docs/control.md describes it, and so does the handler itself, at
+// them. A browser that asks for / gets a page with all of that, for a person; programs have
+// /v1/..., which docs/control.md describes, and so does the handler itself, at
 // /openapi.json. It can be mounted anywhere, below a path too:
 //
 //	mux.Handle("/broker/", onlyForAdministrators(http.StripPrefix("/broker", broker.AdminHandler())))
@@ -33,11 +36,20 @@ type admin struct {
 // backup with all messages in it, and with [WithInstances] have the process read a
 // configuration file: as much as the user may whom the process runs as. Mount
 // it behind an authentication of yours, on an address of yours, and never without.
+// What a browser sends for a page of another site is refused, so the authentication may be a
+// cookie.
+//
+// With [WithInstances] it answers for all instances of the process: for the inside of
+// the others, their bridges and their storage, if those have the method
+//
+//	Broker(name string) (*Broker, error)
+//
+// as a Supervisor of package instances has.
 //
 // Before Start and after Shutdown it answers 503 (Service Unavailable). Shutdown ends
 // what it is answering, a backup too.
 func (b *Broker) AdminHandler() http.Handler {
-	stopped := control.Unavailable(nil, "the instance is not running: it was not started, or not yet")
+	stopped := control.Unavailable(admin.Page{}, "the instance is not running: it was not started, or not yet")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if api := b.admin.api.Load(); api != nil {
 			api.ServeHTTP(w, r)
@@ -52,6 +64,7 @@ func (b *Broker) answer() {
 	h := control.Handlers{
 		Name: b.config.Name, Version: Version(), Log: b.log,
 		Storage: b.usage, Backup: b.backup, Bridges: b.bridgesForControl, Order: b.order, Instances: b.instances,
+		Other: b.other, Page: admin.Page{},
 	}
 	if h.Instances == nil {
 		h.Instances = alone{b}
@@ -67,6 +80,24 @@ func (b *Broker) answer() {
 	b.admin.api.Store(api)
 }
 
+// other finds what answers for another instance of the process.
+func (b *Broker) other(name string) (*control.API, error) {
+	all, ok := b.instances.(interface {
+		Broker(name string) (*Broker, error)
+	})
+	if !ok {
+		return nil, fmt.Errorf("%w: instance %s tells of its own bridges and storage alone; ask instance %s itself", control.ErrUnknown, b.config.Name, name)
+	}
+	other, err := all.Broker(name)
+	if err != nil {
+		return nil, err
+	}
+	if api := other.admin.api.Load(); api != nil {
+		return api, nil
+	}
+	return nil, errors.New("instance " + name + " does not run")
+}
+
 // hush ends all answers, and waits until nothing that makes one runs any more.
 func (b *Broker) hush() error {
 	if b.admin.server != nil {
@@ -77,6 +108,9 @@ func (b *Broker) hush() error {
 	}
 	return nil
 }
+
+// nothingWritten is the trouble of an instance whose store takes nothing.
+const nothingWritten = "nothing can be written; the log says why"
 
 // errNothingKept is returned for what is asked of a store that there is not.
 var errNothingKept = fmt.Errorf("%w: the instance has no data directory and keeps nothing", control.ErrUnknown)
@@ -108,7 +142,7 @@ func (b *Broker) usage(context.Context) (control.Storage, error) {
 			RetainedMessages: c.RetainedMessages.Load(), RetainedBytes: c.RetainedBytes.Load(),
 		}
 		if c.StoreStalled.Load() != 0 {
-			answer.Trouble = "nothing can be written; the log says why"
+			answer.Trouble = nothingWritten
 		}
 	}
 	return answer, nil

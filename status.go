@@ -38,6 +38,9 @@ func (b *Broker) Status() Instance {
 		s.State, s.Error, s.ErrorAt = InstanceFailed, b.cause.Error(), happened(b.since)
 	}
 	if b.phase == running {
+		if b.tree.counters.StoreStalled.Load() != 0 {
+			s.Trouble = nothingWritten
+		}
 		s.Connections = b.tree.counters.ConnectionsOpen.Load()
 		s.Shares = b.tree.used(&b.config, &b.admin.pace, time.Now())
 	}

@@ -93,7 +93,7 @@ type Broker struct {
 	hooks     []Hooks
 
 	instances Instances // of the process; nil: this one alone
-	admin     admin
+	admin     endpoint
 	actors    func() *actor.ActorSystem
 	refused   []error // what options were given and cannot be
 	requests  *requests
