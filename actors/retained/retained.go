@@ -14,6 +14,8 @@
 package retained
 
 import (
+	"bytes"
+
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
 
@@ -129,17 +131,18 @@ func (r *Retained) put(m *message.Retain) bool {
 	name := m.Run.Topic
 	before, replaces := r.get(name)
 	grown := int64(len(m.Run.Frames)) - int64(before.size)
-	if r.refuse(replaces, grown, name) {
+	if !own(name) && r.refuse(replaces, grown, name) {
 		return false
 	}
 	r.store.changes++
 	k := keep(m.Run, r.store.changes)
 	r.change(func(e *topic.TreeEditor[kept]) { e.Put(k.name(), k) })
-	r.counters.RetainedBytes.Add(grown)
-	r.counters.RetainedResident.Add(k.inMemory() - before.inMemory())
-	if !replaces {
-		r.counters.RetainedMessages.Add(1)
+	more := int64(1)
+	if replaces {
+		more = 0
 	}
+	r.count(name, more, grown)
+	r.counters.RetainedResident.Add(k.inMemory() - before.inMemory())
 	if at := k.deadline(); at != 0 {
 		r.remember(at, string(name))
 	}
@@ -151,8 +154,8 @@ func (r *Retained) put(m *message.Retain) bool {
 // other retained actors, so the bounds may be passed by a message or two when
 // several fill up at once.
 func (r *Retained) refuse(replaces bool, grown int64, name []byte) bool {
-	over := r.limits.Messages > 0 && !replaces && r.counters.RetainedMessages.Load() >= r.limits.Messages ||
-		r.limits.Bytes > 0 && grown > 0 && r.counters.RetainedBytes.Load()+grown > r.limits.Bytes
+	over := r.limits.Messages > 0 && !replaces && r.counters.RetainedForClients() >= r.limits.Messages ||
+		r.limits.Bytes > 0 && grown > 0 && r.counters.RetainedBytesForClients()+grown > r.limits.Bytes
 	if over {
 		r.counters.DroppedRetained.Add(1)
 		if !r.full {
@@ -163,6 +166,20 @@ func (r *Retained) refuse(replaces bool, grown int64, name []byte) bool {
 	}
 	r.full = over
 	return over
+}
+
+// own tells whether a topic is one of the broker itself, where Clients may not
+// publish: what it says there takes nothing of their bound.
+func own(name []byte) bool { return bytes.HasPrefix(name, []byte(unwritten)) }
+
+// count counts messages that came or went.
+func (r *Retained) count(name []byte, messages, bytes int64) {
+	r.counters.RetainedMessages.Add(messages)
+	r.counters.RetainedBytes.Add(bytes)
+	if own(name) {
+		r.counters.RetainedOwn.Add(messages)
+		r.counters.RetainedOwnBytes.Add(bytes)
+	}
 }
 
 func (r *Retained) get(name []byte) (kept, bool) {
@@ -191,8 +208,7 @@ func (r *Retained) remove(name []byte) bool {
 		return false
 	}
 	r.change(func(e *topic.TreeEditor[kept]) { e.Delete(name) })
-	r.counters.RetainedMessages.Add(-1)
-	r.counters.RetainedBytes.Add(-int64(before.size))
+	r.count(name, -1, -int64(before.size))
 	r.counters.RetainedResident.Add(-before.inMemory())
 	return true
 }

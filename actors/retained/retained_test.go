@@ -271,3 +271,23 @@ func TestKeeperThatFailedHasWhatItTook(t *testing.T) {
 	s.Settle()
 	require.ElementsMatch(t, []string{"a=2", "c=1"}, s.kept("#"), "it forgot to expire")
 }
+
+// What the broker says of itself takes nothing of what Clients may retain, and is
+// kept however much that is.
+func TestOwnMessagesTakeNothingOfTheBound(t *testing.T) {
+	s := newScene(t, retained.Limits{Messages: 2, Bytes: 60})
+	for _, topic := range []string{"$SYS/1", "$SYS/2", "$SYS/3", "a", "b", "c", "$SYS/4"} {
+		s.Send(s.keeper, s.message(topic, "1", 0))
+	}
+	require.ElementsMatch(t, []string{"a=1", "b=1"}, s.kept("#"))
+	require.Len(t, s.kept("$SYS/#"), 4)
+	require.EqualValues(t, 1, s.counters.DroppedRetained.Load())
+	s.Send(s.keeper, s.message("$SYS/1", string(make([]byte, 100)), 0), s.message("$SYS/2", "", 0), s.message("a", "", 0), s.message("c", "2", 0))
+	require.ElementsMatch(t, []string{"b=1", "c=2"}, s.kept("#"))
+	require.Len(t, s.kept("$SYS/#"), 3)
+	require.EqualValues(t, 2, s.counters.RetainedForClients())
+	for _, topic := range []string{"$SYS/1", "$SYS/3", "$SYS/4", "b", "c"} {
+		s.Send(s.keeper, s.message(topic, "", 0))
+	}
+	require.Zero(t, s.counters.RetainedOwn.Load()+s.counters.RetainedOwnBytes.Load()+s.counters.RetainedMessages.Load()+s.counters.RetainedBytes.Load())
+}

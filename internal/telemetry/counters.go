@@ -34,6 +34,8 @@ type Counters struct {
 	SharedSubscriptions atomic.Int64 // of them, shared ones
 	RetainedMessages    atomic.Int64
 	RetainedBytes       atomic.Int64 // of whole PUBLISH frames, in memory or not
+	RetainedOwn         atomic.Int64 // of RetainedMessages, those below $SYS/: the broker's own, which no bound holds
+	RetainedOwnBytes    atomic.Int64
 	RetainedResident    atomic.Int64 // of them, in memory
 
 	// What a bound's policy dropped, by reason.
@@ -82,4 +84,13 @@ func (c *Counters) Connected() {
 			return
 		}
 	}
+}
+
+// RetainedForClients is how many Retained Messages bounds hold: all but the
+// broker's own.
+func (c *Counters) RetainedForClients() int64 { return c.RetainedMessages.Load() - c.RetainedOwn.Load() }
+
+// RetainedBytesForClients is how many bytes of them.
+func (c *Counters) RetainedBytesForClients() int64 {
+	return c.RetainedBytes.Load() - c.RetainedOwnBytes.Load()
 }
