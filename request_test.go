@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -156,16 +157,22 @@ func TestResponderThatFails(t *testing.T) {
 		if string(request.Payload) == "panic" {
 			panic("a secret of the program")
 		}
+		if string(request.Payload) == "exit" {
+			request.ResponseTopic, request.CorrelationData = "elsewhere", nil
+			runtime.Goexit()
+		}
 		return Message{Payload: []byte("not for anybody")}, errors.New("no such thing")
 	})
 	_, err := b.Request(within(t), Message{Topic: "service/x"})
 	var failed *ResponderError
 	require.ErrorAs(t, err, &failed)
 	require.Equal(t, ResponderError{"service/x", "no such thing"}, *failed)
-	_, err = b.Request(within(t), Message{Topic: "service/x", Payload: []byte("panic")})
-	require.ErrorAs(t, err, &failed)
-	require.Equal(t, "the responder failed", failed.Text)
-	logged.await(t, 1, "a function of the program failed", "filter", "service/+")
+	for _, end := range []string{"panic", "exit", "panic"} {
+		_, err = b.Request(within(t), Message{Topic: "service/x", Payload: []byte(end)})
+		require.ErrorAs(t, err, &failed, end)
+		require.Equal(t, "the responder failed", failed.Text, end)
+	}
+	logged.await(t, 3, "a function of the program failed", "filter", "service/+")
 }
 
 func TestWhereAnswersMayGo(t *testing.T) {

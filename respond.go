@@ -26,7 +26,8 @@ const respondMost = 10 * time.Second
 // ctx is for Respond alone. That of handle is done when the subscription ends, or
 // when the request expires and so nobody waits for an answer. An error of handle
 // is told to the requester: its text is the User Property "troupe-error" of an
-// empty answer, and what [Broker.Request] returns as [*ResponderError]. A panic is
+// empty answer, and what [Broker.Request] returns as [*ResponderError]. A panic, or the
+// end of the goroutine of handle, is
 // logged, and the requester is told that the responder failed, and no more. A
 // request that is a QoS 1 duplicate is handled again.
 //
@@ -79,7 +80,7 @@ func (r *responder) warn(text string, field zap.Field) {
 
 // respond handles one request.
 func (r *responder) respond(request *Message) {
-	to, id, qos := request.ResponseTopic, request.CorrelationData, request.QoS
+	to, back := request.ResponseTopic, *request // of which handle may change what it likes
 	if to != "" && !r.may(to) {
 		r.warn("a request asks for an answer to a topic that is not for answers", zap.String("topic", to))
 		return
@@ -90,14 +91,22 @@ func (r *responder) respond(request *Message) {
 		defer cancel()
 		ctx = bounded
 	}
-	answer, err := r.answer(ctx, request)
-	if to == "" {
-		return
+	answer, err := Message{}, errResponder
+	if to != "" {
+		defer func() { r.tell(&back, answer, err) }() // if handle ends its goroutine too
 	}
+	answer, err = r.answer(ctx, request)
+}
+
+// errResponder is what a requester is told of a failure of handle, and no more.
+var errResponder = errors.New("the responder failed")
+
+// tell publishes the answer to a request.
+func (r *responder) tell(request *Message, answer Message, err error) {
 	if err != nil {
 		answer = Message{UserProperties: []UserProperty{{responderError, err.Error()}}}
 	}
-	answer.Topic, answer.CorrelationData, answer.QoS, answer.Retain = to, id, max(answer.QoS, qos), false
+	answer.Topic, answer.CorrelationData, answer.QoS, answer.Retain = request.ResponseTopic, request.CorrelationData, max(answer.QoS, request.QoS), false
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ends), respondMost)
 	defer cancel()
 	if err := r.broker.Publish(ctx, answer); err != nil && !errors.Is(err, ErrNotRunning) {
@@ -111,12 +120,15 @@ func (r *responder) may(to string) bool {
 
 // answer calls the program's function.
 func (r *responder) answer(ctx context.Context, request *Message) (answer Message, err error) {
+	returned := false
 	defer func() {
-		if reason := recover(); reason != nil {
+		if reason := failure(recover(), returned); reason != nil {
 			r.broker.log.Error("a function of the program failed",
 				zap.String("filter", r.filter), zap.Any("reason", reason), zap.ByteString("stack", debug.Stack()))
-			err = errors.New("the responder failed")
+			err = errResponder
 		}
 	}()
-	return r.handle(ctx, request)
+	answer, err = r.handle(ctx, request)
+	returned = true
+	return answer, err
 }

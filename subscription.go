@@ -156,11 +156,7 @@ func (b *Broker) contained(filter string, function func(*Message)) func(*Message
 	return func(m *Message) {
 		returned := false
 		defer func() {
-			reason := recover()
-			if reason == nil && !returned {
-				reason = "it ended its goroutine (runtime.Goexit, or FailNow of a test)"
-			}
-			if reason != nil {
+			if reason := failure(recover(), returned); reason != nil {
 				b.log.Error("a function of the program failed",
 					zap.String("filter", filter), zap.Any("reason", reason), zap.ByteString("stack", debug.Stack()))
 			}
@@ -168,6 +164,15 @@ func (b *Broker) contained(filter string, function func(*Message)) func(*Message
 		function(m)
 		returned = true
 	}
+}
+
+// failure is why a function of the program failed, from what it panicked with; nil:
+// it did not.
+func failure(reason any, returned bool) any {
+	if reason == nil && !returned {
+		return "it ended its goroutine (runtime.Goexit, or FailNow of a test)"
+	}
+	return reason
 }
 
 // subscriptions are those of the program that have not ended.
