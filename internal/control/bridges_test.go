@@ -30,7 +30,7 @@ func TestOrder(t *testing.T) {
 		got <- o
 		switch o.Bridge {
 		case "none":
-			return fmt.Errorf("bridge none: %w", ErrUnknown)
+			return fmt.Errorf("%w: there is no bridge none", ErrUnknown)
 		case "paused":
 			return errors.New("it is paused")
 		}
@@ -43,6 +43,6 @@ func TestOrder(t *testing.T) {
 	err := c.Order(t.Context(), Order{Bridge: "none", Action: "pause"})
 	var p *Problem
 	require.ErrorAs(t, err, &p)
-	require.Equal(t, Problem{Status: 404, Title: "Not Found", Detail: "bridge none: not found"}, *p)
+	require.Equal(t, Problem{Status: 404, Title: "Not Found", Detail: "there is no bridge none"}, *p)
 	require.ErrorContains(t, c.Order(t.Context(), Order{Bridge: "paused", Action: "switch"}), "it is paused")
 }

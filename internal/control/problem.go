@@ -49,10 +49,11 @@ func (p *Problem) ContentType(string) string { return "application/problem+json"
 
 // failure is the Problem of an error: 404 for an [ErrUnknown], otherwise status.
 func failure(err error, status int) *Problem {
+	text := err.Error()
 	if errors.Is(err, ErrUnknown) {
-		status = http.StatusNotFound
+		status, text = http.StatusNotFound, strings.TrimPrefix(text, ErrUnknown.Error()+": ") // which the status says
 	}
-	return problem(status, err.Error())
+	return problem(status, text)
 }
 
 // refuse answers with a Problem, outside of huma.
