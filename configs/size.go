@@ -58,6 +58,21 @@ func (s Size) String() string {
 	return "0B"
 }
 
+// About is the size for people, in the largest unit that it has one of, and exact
+// to one digit behind the point: 23.5 GiB, 512 B. ParseSize does not read it.
+func (s Size) About() string {
+	const units = "KMGTPE"
+	value, unit := float64(s), -1
+	for value >= 1024 && unit < len(units)-1 {
+		value /= 1024
+		unit++
+	}
+	if unit < 0 {
+		return strconv.FormatInt(int64(s), 10) + " B"
+	}
+	return fmt.Sprintf("%.1f %ciB", value, units[unit])
+}
+
 // MarshalText is [Size.String].
 func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 

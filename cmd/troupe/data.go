@@ -169,18 +169,7 @@ func untilDone(ctx context.Context, r io.Reader) io.Reader {
 }
 
 // amountText is a number of bytes for people.
-func amountText(n int64) string {
-	const units = "KMGTPE"
-	value, unit := float64(n), -1
-	for value >= 1024 && unit < len(units)-1 {
-		value /= 1024
-		unit++
-	}
-	if unit < 0 {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.1f %ciB", value, units[unit])
-}
+func amountText(n int64) string { return configs.Size(n).About() }
 
 // countText is a number with its noun.
 func countText(n int64, one, many string) string {

@@ -120,6 +120,9 @@ func shares(i *configs.Config) []share {
 		share{"persistence.memtable", int64(i.Persistence.Memtable), i.Persistence.Memtable != d.Persistence.Memtable})
 }
 
+// about is a number of bytes that nobody has written down as it is, for people.
+func about(n int64) string { return configs.Size(n).About() }
+
 // memory holds each bound against all there is.
 func (c *check) memory(i *configs.Config) {
 	most := c.machine.Memory
@@ -128,9 +131,9 @@ func (c *check) memory(i *configs.Config) {
 		case most <= 0 || s.bytes <= most:
 		case s.given:
 			c.fail([]string{c.key(i, s.key)}, "%v is more than the memory of this process, which is %v: allowed is less, or a machine or control group with more",
-				configs.Size(s.bytes), configs.Size(most))
+				configs.Size(s.bytes), about(most))
 		default:
-			c.warn("%s: %v, the default, is more than the memory of this process, which is %v; write less", c.key(i, s.key), configs.Size(s.bytes), configs.Size(most))
+			c.warn("%s: %v, the default, is more than the memory of this process, which is %v; write less", c.key(i, s.key), configs.Size(s.bytes), about(most))
 		}
 	}
 }
@@ -155,10 +158,10 @@ func (c *check) memoryOfAll(all []configs.Config) {
 	case most <= 0:
 	case given > most:
 		c.fail(keys, "%v together is more than the memory of this process, which is %v: allowed is less, or a machine or control group with more",
-			configs.Size(given), configs.Size(most))
+			about(given), about(most))
 	case sum > most/memoryShare*(memoryShare-1):
 		c.warn("what may be in memory of queues, retained messages and the store is %v in all, of %v that this process has, and there are connections and garbage besides; lower session.total.memory, retained.memory and persistence.memtable",
-			configs.Size(sum), configs.Size(most))
+			about(sum), about(most))
 	}
 }
 
@@ -222,10 +225,10 @@ func (c *check) disk(all []configs.Config) {
 		switch {
 		case u.most > u.device.Size:
 			c.fail(u.keys, "%v%s is more than the device of %s, which has %v: allowed is less, or 0 for all of it",
-				configs.Size(u.most), together, dirs, configs.Size(u.device.Size))
+				about(u.most), together, dirs, about(u.device.Size))
 		case u.most > u.device.Free+u.used:
 			c.warn("%s: %v%s is more than the %v that are left on the device of %s, others use the rest of it",
-				strings.Join(u.keys, ", "), configs.Size(u.most), together, configs.Size(u.device.Free+u.used), dirs)
+				strings.Join(u.keys, ", "), about(u.most), together, about(u.device.Free+u.used), dirs)
 		}
 	}
 }

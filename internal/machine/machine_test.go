@@ -37,28 +37,28 @@ func TestOneInstance(t *testing.T) {
 	}{
 		"defaults": {func(*configs.Config) {}, "", ""},
 		"queues in memory": {func(c *configs.Config) { c.Session.Total.Memory = 2 * configs.GiB },
-			"session.total.memory: 2GiB is more than the memory of this process, which is 1GiB: allowed is less, or a machine or control group with more", ""},
+			"session.total.memory: 2GiB is more than the memory of this process, which is 1.0 GiB: allowed is less, or a machine or control group with more", ""},
 		"retained messages in memory": {func(c *configs.Config) { c.Retained.Memory = 2 * configs.GiB },
-			"retained.memory: 2GiB is more than the memory of this process, which is 1GiB: allowed is less, or a machine or control group with more", ""},
+			"retained.memory: 2GiB is more than the memory of this process, which is 1.0 GiB: allowed is less, or a machine or control group with more", ""},
 		"on disk there may be more": {func(c *configs.Config) { c.Session.Total.MaxBytes, c.Retained.MaxBytes = 2*configs.GiB, 2*configs.GiB }, "", ""},
 		"without a directory not": {func(c *configs.Config) { c.DataDir, c.Session.Total.MaxBytes = "", 2*configs.GiB },
-			"session.total.max_bytes: 2GiB is more than the memory of this process, which is 1GiB: allowed is less, or a machine or control group with more", ""},
+			"session.total.max_bytes: 2GiB is more than the memory of this process, which is 1.0 GiB: allowed is less, or a machine or control group with more", ""},
 		"nor retained messages": {func(c *configs.Config) { c.DataDir, c.Retained.MaxBytes = "", 2*configs.GiB },
-			"retained.max_bytes: 2GiB is more than the memory of this process, which is 1GiB: allowed is less, or a machine or control group with more", ""},
+			"retained.max_bytes: 2GiB is more than the memory of this process, which is 1.0 GiB: allowed is less, or a machine or control group with more", ""},
 		"unless there is another bound": {func(c *configs.Config) {
 			c.DataDir, c.Session.Total.MaxBytes, c.Session.Total.Memory = "", 2*configs.GiB, 100*configs.MiB
 		}, "", ""},
 		"keys together": {func(c *configs.Config) { c.Session.Total.Memory, c.Retained.Memory = 600*configs.MiB, 600*configs.MiB },
-			"session.total.memory, retained.memory: 1200MiB together is more than the memory of this process, which is 1GiB: allowed is less, or a machine or control group with more", ""},
+			"session.total.memory, retained.memory: 1.2 GiB together is more than the memory of this process, which is 1.0 GiB: allowed is less, or a machine or control group with more", ""},
 		"with the defaults": {func(c *configs.Config) { c.Session.Total.Memory = 600 * configs.MiB },
-			"", "what may be in memory of queues, retained messages and the store is 864MiB in all, of 1GiB that this process has, and there are connections and garbage besides; lower session.total.memory, retained.memory and persistence.memtable"},
+			"", "what may be in memory of queues, retained messages and the store is 864.0 MiB in all, of 1.0 GiB that this process has, and there are connections and garbage besides; lower session.total.memory, retained.memory and persistence.memtable"},
 		"connections": {func(c *configs.Config) { c.Limits.MaxConnections = 1000 },
 			"limits.max_connections: 1000 connections need 1064 open files, and this process may have 1024: allowed are 960, or a higher limit (ulimit -Hn, LimitNOFILE= of systemd)", ""},
 		"as many as allowed": {func(c *configs.Config) { c.Limits.MaxConnections = 960 }, "", ""},
 		"device": {func(c *configs.Config) { c.Persistence.MaxDisk = 11 * configs.GiB },
-			"persistence.max_disk: 11GiB is more than the device of /a/x, which has 10GiB: allowed is less, or 0 for all of it", ""},
+			"persistence.max_disk: 11.0 GiB is more than the device of /a/x, which has 10.0 GiB: allowed is less, or 0 for all of it", ""},
 		"what others left": {func(c *configs.Config) { c.Persistence.MaxDisk = 6 * configs.GiB },
-			"", "persistence.max_disk: 6GiB is more than the 5GiB that are left on the device of /a/x, others use the rest of it"},
+			"", "persistence.max_disk: 6.0 GiB is more than the 5.0 GiB that are left on the device of /a/x, others use the rest of it"},
 		"not known": {func(c *configs.Config) { c.DataDir, c.Persistence.MaxDisk = "unknown", 11*configs.GiB }, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -83,7 +83,7 @@ func TestOneInstance(t *testing.T) {
 func TestDefaultsOnATinyMachine(t *testing.T) {
 	warnings, err := machine.Machine{Memory: 128 << 20}.Check(configs.Defaults())
 	require.NoError(t, err)
-	require.Equal(t, []string{"retained.memory: 256MiB, the default, is more than the memory of this process, which is 128MiB; write less"}, warnings)
+	require.Equal(t, []string{"retained.memory: 256MiB, the default, is more than the memory of this process, which is 128.0 MiB; write less"}, warnings)
 }
 
 // Each fits, and all together do not.
@@ -101,9 +101,9 @@ func TestSeveralInstances(t *testing.T) {
 		texts = append(texts, p.Error())
 	}
 	require.Equal(t, []string{
-		"instance a: session.total.memory, instance b: session.total.memory: 1200MiB together is more than the memory of this process, which is 1GiB: allowed is less, or a machine or control group with more",
+		"instance a: session.total.memory, instance b: session.total.memory: 1.2 GiB together is more than the memory of this process, which is 1.0 GiB: allowed is less, or a machine or control group with more",
 		"instance a: limits.max_connections, instance b: limits.max_connections: 1200 connections together need 1296 open files, and this process may have 1024: allowed are 928, or a higher limit (ulimit -Hn, LimitNOFILE= of systemd)",
-		"instance a: persistence.max_disk, instance b: persistence.max_disk: 12GiB together is more than the device of /a/a, /a/b, which has 10GiB: allowed is less, or 0 for all of it",
+		"instance a: persistence.max_disk, instance b: persistence.max_disk: 12.0 GiB together is more than the device of /a/a, /a/b, which has 10.0 GiB: allowed is less, or 0 for all of it",
 	}, texts)
 	b.DataDir, b.Session.Total.Memory, b.Limits.MaxConnections = "/b/b", 0, 10
 	warnings, err := small.Check(a, b)
