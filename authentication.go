@@ -2,6 +2,7 @@ package troupe
 
 import (
 	"github.com/troupemq/troupe/internal/auth"
+	"github.com/troupemq/troupe/internal/auth/password"
 	"github.com/troupemq/troupe/protocol/packet"
 	"github.com/troupemq/troupe/protocol/session"
 )
@@ -67,5 +68,25 @@ func WithAuthorizer(a Authorizer) Option {
 			b.refuse("WithAuthorizer: the authorizer is nil")
 		}
 		b.judge.Authorizers = append(b.judge.Authorizers, a)
+	}
+}
+
+// Hashing bounds how many passwords are hashed at a time, see [WithHashing].
+type Hashing = password.Hashing
+
+// NewHashing returns a bound of so many passwords at a time; 0: as many as half of
+// the processors, and at least one.
+func NewHashing(most int) *Hashing { return password.NewHashing(most) }
+
+// WithHashing has the Broker share a bound on hashing passwords with all others that
+// have the same one: each hash takes 25 ms of a processor and 19 MiB. Those who
+// wait are served in turn, one of each Broker. Without it the Broker has its own;
+// those of an instances.Supervisor share one.
+func WithHashing(h *Hashing) Option {
+	return func(b *Broker) {
+		if h == nil {
+			b.refuse("WithHashing: the bound is nil; without the option the broker has its own")
+		}
+		b.hashing = h
 	}
 }

@@ -44,7 +44,7 @@ func (b *Broker) openAuth() error {
 	case b.passwords != nil: // of a start that failed
 		b.passwords.Set(files.users)
 	default:
-		b.passwords = password.New(files.users)
+		b.passwords = password.New(files.users, b.hashing)
 		b.judge.Authenticators = append(slices.Clip(b.judge.Authenticators), b.passwords)
 	}
 	switch {

@@ -87,6 +87,7 @@ type Broker struct {
 	judge     auth.Judge
 	passwords *password.Authenticator // of the configured file; nil: there is none
 	rules     *acl.Authorizer         // the same
+	hashing   *Hashing                // shared with others, or its own
 	store     persistence.Store       // handed in, or nil
 	handed    []handedListener
 	dialer    upstream.Instances // to other instances of the process; nil: there are none
@@ -133,6 +134,9 @@ func New(options ...Option) (*Broker, error) {
 	}
 	if len(b.refused) > 0 {
 		return nil, errors.Join(b.refused...)
+	}
+	if b.hashing == nil {
+		b.hashing = NewHashing(0)
 	}
 	if err := b.judged(b.config).Validate(); err != nil {
 		return nil, err

@@ -92,6 +92,8 @@ type Supervisor struct {
 	slots  chan int // of starts that are under way at a time
 	joins  chan int // one Launch, Add or Reload at a time has it
 
+	hashing *troupe.Hashing // of the passwords of all of them
+
 	life  context.Context // until the instances have to hurry
 	hurry context.CancelCauseFunc
 	done  chan struct{}
@@ -120,7 +122,7 @@ func New(o Options) (*Supervisor, error) {
 	}
 	s := &Supervisor{
 		o: o, loops: loops, system: system.New(system.Options{Log: o.Log}), slots: make(chan int, 2*runtime.GOMAXPROCS(0)), joins: make(chan int, 1),
-		done: make(chan struct{}),
+		done: make(chan struct{}), hashing: troupe.NewHashing(0),
 	}
 	s.life, s.hurry = context.WithCancelCause(context.Background())
 	s.table.seen.Store(newView(nil))

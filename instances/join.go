@@ -135,7 +135,7 @@ func (s *Supervisor) make(c configs.Config) (broker, error) {
 		return nil, err
 	}
 	return s.o.make(c, append([]troupe.Option{
-		troupe.WithConfig(c), troupe.WithLogger(log), troupe.WithInstances(s), troupe.WithDialer(s.Dial),
+		troupe.WithConfig(c), troupe.WithLogger(log), troupe.WithInstances(s), troupe.WithDialer(s.Dial), troupe.WithHashing(s.hashing),
 	}, s.o.Broker(c)...))
 }
 

@@ -239,6 +239,8 @@ func (c *Connection) lapse() {
 		c.lost(errLingered)
 	case c.opening != nil && c.waits:
 		c.on().Start(&c.timer, c.on().Now()+c.env.ConnectTimeout)
+	case c.opening != nil && c.opening.judging():
+		c.admit(&admitted{auth.Verdict{Err: errLate}})
 	case c.opening != nil:
 		c.env.Counters.ConnectionsRefused.Add(1)
 		c.lost(errNoConnect)

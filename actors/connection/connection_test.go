@@ -2,6 +2,7 @@ package connection
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/actors/routing"
 	"github.com/troupemq/troupe/actors/system"
+	"github.com/troupemq/troupe/internal/auth"
 	"github.com/troupemq/troupe/internal/eventloop"
 	"github.com/troupemq/troupe/internal/rate"
 	"github.com/troupemq/troupe/internal/telemetry"
@@ -36,7 +38,7 @@ type field struct {
 }
 
 // room is what the socket towards the Client takes before it is read, in bytes.
-func newField(t *testing.T, room int) *field {
+func newField(t *testing.T, room int, change ...func(*Env)) *field {
 	f := &field{Stage: actortest.NewStage(), t: t, counters: new(telemetry.Counters)}
 	f.registry, f.session = f.Witness(), f.Witness()
 	f.rate = rate.New(f.Loop, func(bool, time.Duration) {})
@@ -49,6 +51,9 @@ func newField(t *testing.T, room int) *field {
 		ConnectTimeout: 5000, Counters: f.counters,
 		Release:     func(*message.Packets) { f.released++ },
 		NewClientID: func() string { return "made-up" }, Log: zap.NewNop(),
+	}
+	for _, c := range change {
+		c(env)
 	}
 	listener := f.Listen()
 	accepted := make(chan net.Conn)
@@ -235,6 +240,32 @@ func TestNoConnectInTime(t *testing.T) {
 	require.True(t, f.peer.Gone())
 	require.Zero(t, f.counters.ConnectionsOpen.Load())
 	require.EqualValues(t, 1, f.counters.ConnectionsRefused.Load())
+	require.Empty(t, f.registry.Got())
+}
+
+// Who has sent his CONNECT and is not judged in time is told to come again.
+func TestAJudgementThatTakesTooLong(t *testing.T) {
+	answer := make(chan struct{})
+	defer close(answer)
+	f := newField(t, 1<<20, func(e *Env) {
+		e.Auth = &auth.Judge{Authenticators: []auth.Authenticator{auth.AuthenticatorFunc(func(context.Context, auth.Client) error {
+			<-answer
+			return nil
+		})}}
+	})
+	connect := packet.Connect{Version: packet.V5, CleanStart: true, ClientID: []byte("c"), Username: []byte("ann")}
+	f.clientSends(connect.Append(nil))
+	f.elapse(4900)
+	require.Empty(t, f.peer.Receive())
+	f.elapse(200)
+	got := f.peer.Receive()
+	for !f.peer.Gone() {
+		f.elapse(10)
+		got = append(got, f.peer.Receive()...)
+	}
+	require.Equal(t, (&packet.Connack{Code: packet.ServerBusy}).Append(nil, packet.V5), got)
+	require.EqualValues(t, 1, f.counters.ConnectionsRefused.Load())
+	require.Zero(t, f.counters.ConnectionsOpen.Load())
 	require.Empty(t, f.registry.Got())
 }
 

@@ -164,10 +164,19 @@ func (c *Connection) client(connect *packet.Connect) (auth.Client, error) {
 // judged anew.
 var errChanged = &auth.Refusal{Code: packet.ServerBusy, Reason: "the users have changed while the client was judged"}
 
+// errLate is for who could not be judged in time, by no fault of its own.
+var errLate = &auth.Refusal{Code: packet.ServerBusy, Reason: "the client could not be judged within limits.connect_timeout"}
+
+// judging tells whether the Client has done its part, and waits for the answer to
+// it.
+func (o *opening) judging() bool {
+	return o.waiting && o.registry == nil && o.handshake.Connect() != nil
+}
+
 // admit lets a Client in, or answers CONNACK with why not [MQTT-3.1.4-2].
 func (c *Connection) admit(m *admitted) {
 	o := c.opening
-	if c.closed || o == nil {
+	if c.closed || c.closing || o == nil {
 		return
 	}
 	code, cause := packet.Success, m.Err
@@ -213,7 +222,7 @@ func (c *Connection) admit(m *admitted) {
 // arrive asks for the Client's session, on the loop where it lives.
 func (c *Connection) arrive() {
 	o := c.opening
-	if c.closed {
+	if c.closed || c.closing {
 		return
 	}
 	if !c.timer.Armed() {
@@ -258,7 +267,7 @@ func (c *Connection) exchange(step *core.AuthStep) {
 // judge goes on with the exchange as the authenticator decided.
 func (c *Connection) judge(m *judged) {
 	o := c.opening
-	if c.closed || o == nil {
+	if c.closed || c.closing || o == nil {
 		return
 	}
 	o.waiting = false

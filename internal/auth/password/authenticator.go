@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
-	"runtime"
 	"sync/atomic"
 
 	"github.com/troupemq/troupe/internal/auth"
@@ -16,9 +15,8 @@ import (
 // Authenticator lets in users with their passwords. Users may be replaced
 // meanwhile.
 //
-// At most half of the processors hash for it at a time, and at least one; who
-// has to wait for that longer than its connection may is told to come again (0x89,
-// Server busy).
+// How many hash at a time is bounded by a [Hashing]; who has to wait for that
+// longer than its connection may is told to come again (0x89, Server busy).
 //
 // A name and a password that were right are remembered, as a hash with a key
 // that this process alone has, until the users are replaced; the last 16,384 of
@@ -26,14 +24,14 @@ import (
 // waiting for those who are hashed.
 type Authenticator struct {
 	users  atomic.Pointer[Users]
-	hashes chan struct{} // room for as many as may hash at a time
+	hashes queue // those who wait to be hashed
 	secret [sha256.Size]byte
 }
 
-// New returns an Authenticator for users; nil: there are none, and it knows
-// nobody.
-func New(users *Users) *Authenticator {
-	a := &Authenticator{hashes: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
+// New returns an Authenticator for users, that hashes with all who share h; nil:
+// there are no users, and it knows nobody.
+func New(users *Users, h *Hashing) *Authenticator {
+	a := &Authenticator{hashes: queue{of: h}}
 	_, _ = rand.Read(a.secret[:]) // never fails
 	a.Set(users)
 	return a
@@ -83,10 +81,10 @@ func (a *Authenticator) check(ctx context.Context, users *Users, c auth.Client) 
 	if users.verified.has(sum) {
 		return nil
 	}
-	if err := a.enter(ctx); err != nil {
-		return err
+	if a.hashes.enter(ctx) != nil {
+		return &auth.Refusal{Code: packet.ServerBusy, Reason: "too many passwords have to be checked at once"}
 	}
-	defer func() { <-a.hashes }()
+	defer a.hashes.of.leave()
 	if users.verified.has(sum) { // while this one waited
 		return nil
 	}
@@ -99,20 +97,6 @@ func (a *Authenticator) check(ctx context.Context, users *Users, c auth.Client) 
 	}
 	users.verified.add(sum)
 	return nil
-}
-
-// enter waits until another may hash.
-func (a *Authenticator) enter(ctx context.Context) error {
-	busy := &auth.Refusal{Code: packet.ServerBusy, Reason: "too many passwords have to be checked at once"}
-	if ctx.Err() != nil {
-		return busy
-	}
-	select {
-	case a.hashes <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return busy
-	}
 }
 
 // sum is what is remembered of a name and a password.

@@ -1,6 +1,7 @@
 package password
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,7 @@ func client(name, password string) auth.Client {
 }
 
 func TestAuthenticate(t *testing.T) {
-	a := New(users(t, "ann:"+cheap("secret")+"\n"))
+	a := New(users(t, "ann:"+cheap("secret")+"\n"), NewHashing(0))
 	ctx := context.Background()
 	require.NoError(t, a.Authenticate(ctx, client("ann", "secret")))
 	require.NoError(t, a.Authenticate(ctx, client("ann", "secret")))
@@ -32,13 +33,13 @@ func TestAuthenticate(t *testing.T) {
 }
 
 func TestNobodyIsKnownWithoutUsers(t *testing.T) {
-	a := New(nil)
+	a := New(nil, NewHashing(0))
 	require.ErrorIs(t, a.Authenticate(context.Background(), client("ann", "secret")), auth.ErrUnknown)
 	require.Nil(t, a.Users())
 }
 
 func TestSetForgetsWhoWasHere(t *testing.T) {
-	a := New(users(t, "ann:"+cheap("one")+"\nbob:"+cheap("b")+"\n"))
+	a := New(users(t, "ann:"+cheap("one")+"\nbob:"+cheap("b")+"\n"), NewHashing(0))
 	ctx := context.Background()
 	require.NoError(t, a.Authenticate(ctx, client("ann", "one")))
 	require.NoError(t, a.Authenticate(ctx, client("bob", "b")))
@@ -50,20 +51,23 @@ func TestSetForgetsWhoWasHere(t *testing.T) {
 
 // fill takes all room for hashing.
 func fill(a *Authenticator) (empty func()) {
-	for range cap(a.hashes) {
-		a.hashes <- struct{}{}
+	h := a.hashes.of
+	for range h.most {
+		<-first(a.hashes.come())
 	}
 	return func() {
-		for range cap(a.hashes) {
-			<-a.hashes
+		for range h.most {
+			h.leave()
 		}
 	}
 }
 
+func first(turn chan struct{}, _ *list.Element) chan struct{} { return turn }
+
 // Who waits for others that are hashed gives up in time; who was here does not
 // wait.
 func TestWaitingEndsWithTheContext(t *testing.T) {
-	a := New(users(t, "ann:"+cheap("a")+"\nbob:"+cheap("b")+"\n"))
+	a := New(users(t, "ann:"+cheap("a")+"\nbob:"+cheap("b")+"\n"), NewHashing(0))
 	require.NoError(t, a.Authenticate(context.Background(), client("ann", "a")))
 	empty := fill(a)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
@@ -76,13 +80,13 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	require.NoError(t, a.Authenticate(ctx, client("ann", "a")))
 	empty()
 	require.NoError(t, a.Authenticate(context.Background(), client("bob", "b")))
-	require.Empty(t, a.hashes)
+	require.Zero(t, a.hashes.of.busy)
 }
 
 // Many who come with the same name and password while one of them is hashed cost
 // one hash.
 func TestAStormCostsOneHash(t *testing.T) {
-	a := New(users(t, "ann:"+newHash([]byte("a")).String()+"\n"))
+	a := New(users(t, "ann:"+newHash([]byte("a")).String()+"\n"), NewHashing(0))
 	empty := fill(a)
 	var all sync.WaitGroup
 	answers := make(chan error, 200)
@@ -102,7 +106,7 @@ func TestAStormCostsOneHash(t *testing.T) {
 }
 
 func TestWhatIsRememberedIsBounded(t *testing.T) {
-	a, v := New(nil), new(verified)
+	a, v := New(nil, NewHashing(0)), new(verified)
 	for i := range verifiedMost + 10 {
 		sum := a.sum("ann", fmt.Append(nil, i))
 		v.add(sum)
@@ -111,7 +115,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	require.Len(t, v.sums, verifiedMost)
 	// Where the name ends and the password begins is a part of it, and so is the key.
 	require.NotEqual(t, a.sum("ann", []byte("b")), a.sum("an", []byte("nb")))
-	require.NotEqual(t, a.sum("ann", []byte("b")), New(nil).sum("ann", []byte("b")))
+	require.NotEqual(t, a.sum("ann", []byte("b")), New(nil, NewHashing(0)).sum("ann", []byte("b")))
 }
 
 // A user who is not there costs what a wrong password costs. It is the count of
@@ -122,7 +126,7 @@ func TestUnknownUsersAreHashedToo(t *testing.T) {
 	require.Equal(t, u.hashes["ann"].iterations, u.nobody.iterations)
 	require.Len(t, u.nobody.key, len(u.hashes["ann"].key))
 	require.EqualValues(t, memoryKiB, users(t, "").nobody.memory)
-	a := New(u)
+	a := New(u, NewHashing(0))
 	defer fill(a)()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
@@ -138,7 +142,7 @@ func BenchmarkHash(b *testing.B) {
 }
 
 func BenchmarkRemembered(b *testing.B) {
-	a := New(users(b, "ann:"+cheap("a")))
+	a := New(users(b, "ann:"+cheap("a")), NewHashing(0))
 	c := client("ann", "a")
 	b.ReportAllocs()
 	for b.Loop() {
@@ -152,7 +156,7 @@ func BenchmarkRemembered(b *testing.B) {
 // hash, whatever else is in the file.
 func TestAdmissionsEndWithTheUser(t *testing.T) {
 	ann, bob := "ann:"+cheap("a")+"\n", "bob:"+cheap("b")+"\n"
-	a := New(users(t, ann+bob))
+	a := New(users(t, ann+bob), NewHashing(0))
 	admit := func(name, secret string) auth.Admission {
 		t.Helper()
 		admission, err := a.Admit(context.Background(), client(name, secret))
