@@ -69,6 +69,92 @@ func TestAdminHandler(t *testing.T) {
 	require.Contains(t, w.Body.String(), `"servers":[{"url":"/broker"}]`)
 }
 
+// opened is what a browser gets.
+func opened(t testing.TB, h http.Handler, target string) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequestWithContext(within(t), http.MethodGet, target, nil)
+	r.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// A browser is shown a page, in the server of a host too.
+func TestAdminPage(t *testing.T) {
+	b, err := New(WithAddress("127.0.0.1:0"), WithName("edge"), WithDataDir(t.TempDir()))
+	require.NoError(t, err)
+	h := http.StripPrefix("/broker", b.AdminHandler())
+	refused := func(why string) {
+		t.Helper()
+		w := opened(t, h, "/broker/")
+		require.Equal(t, http.StatusServiceUnavailable, w.Code)
+		require.Equal(t, "text/html; charset=utf-8", w.Header().Get("Content-Type"))
+		require.Contains(t, w.Body.String(), why)
+	}
+	refused("the instance is not running: it was not started, or not yet")
+	require.NoError(t, b.Start(within(t)))
+	page := opened(t, h, "/broker/").Body.String()
+	for _, want := range []string{"Nothing is wrong", b.Addr("tcp").String(), b.Config().DataDir, `action="v1/instances/edge/stop"`, "the process ends with it"} {
+		require.Contains(t, page, want)
+	}
+	require.Contains(t, opened(t, h, "/broker/?storage=edge").Body.String(), "Storage of edge")
+	require.Equal(t, http.StatusOK, opened(t, h, "/broker/page/page.js").Code)
+	require.Equal(t, "broker/", opened(t, h, "/broker").Header().Get("Location"))
+
+	foreign := httptest.NewRequestWithContext(within(t), http.MethodPost, "/broker/v1/instances/edge/stop", nil)
+	foreign.Header.Set("Origin", "https://evil.example")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, foreign)
+	require.Equal(t, http.StatusForbidden, w.Code)
+	require.Equal(t, InstanceRunning, b.Status().State)
+
+	require.NoError(t, b.Shutdown(within(t)))
+	refused("the instance is shutting down, or has ended")
+}
+
+// The inside of others is known if somebody knows their Brokers.
+func TestAdminHandlerOfSeveral(t *testing.T) {
+	others := &known{brokers: make(map[string]*Broker)}
+	edge := start(t, WithName("edge"), WithDataDir(t.TempDir()), WithInstances(others))
+	plant := start(t, WithName("plant"), WithDataDir(t.TempDir()), WithInstances(others))
+	others.brokers["edge"], others.brokers["plant"] = edge, plant
+	h := edge.AdminHandler()
+	require.Equal(t, "plant", answered[control.Storage](t, h, "/v1/storage?instance=plant").Instance)
+	require.Empty(t, answered[[]control.Bridge](t, h, "/v1/bridges?instance=plant"))
+	w := asked(t, h, http.MethodPost, "/v1/bridges/up/pause?instance=plant", "")
+	require.Equal(t, http.StatusNotFound, w.Code)
+	require.Contains(t, w.Body.String(), `there is no such bridge as \"up\": there are none`)
+	require.Equal(t, http.StatusNotFound, asked(t, h, http.MethodGet, "/v1/bridges?instance=office", "").Code)
+	require.NoError(t, plant.Shutdown(within(t)))
+	require.Equal(t, http.StatusServiceUnavailable, asked(t, h, http.MethodGet, "/v1/bridges?instance=plant", "").Code)
+
+	var b *Broker
+	b = start(t, WithName("edge"), WithInstances(pair{own: func() Instance { return b.Status() }}))
+	w = asked(t, b.AdminHandler(), http.MethodGet, "/v1/bridges?instance=plant", "")
+	require.Equal(t, http.StatusNotFound, w.Code)
+	require.Contains(t, w.Body.String(), "instance edge tells of its own bridges and storage alone; ask instance plant itself")
+}
+
+// known are Instances that know their Brokers.
+type known struct {
+	Instances
+	brokers map[string]*Broker
+}
+
+func (k *known) List(context.Context) (all []Instance, err error) {
+	for _, b := range k.brokers {
+		all = append(all, b.Status())
+	}
+	return all, nil
+}
+
+func (k *known) Broker(name string) (*Broker, error) {
+	if b := k.brokers[name]; b != nil {
+		return b, nil
+	}
+	return nil, ErrNoInstance
+}
+
 // Without anything on disk there is still something to ask.
 func TestAdminHandlerWithoutADataDirectory(t *testing.T) {
 	h := start(t).AdminHandler()

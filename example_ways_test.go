@@ -2,6 +2,7 @@ package troupe_test
 
 import (
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"net"
@@ -19,7 +20,8 @@ import (
 	"github.com/troupemq/troupe/persistence/memory"
 )
 
-// Clients of WebSockets and administrators come through the program's HTTP server.
+// Clients of WebSockets and administrators come through the program's HTTP server. A
+// browser that opens /broker/ asks for a password and shows a page.
 func ExampleBroker_WebSocketHandler() {
 	broker, stop := started()
 	defer stop()
@@ -28,7 +30,9 @@ func ExampleBroker_WebSocketHandler() {
 	mux.Handle("/mqtt", broker.WebSocketHandler(troupe.ServeOptions{Anonymous: true}))
 	admin := http.StripPrefix("/broker", broker.AdminHandler())
 	mux.HandleFunc("/broker/", func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer s3cret" { // the handler itself lets in everybody
+		_, password, _ := r.BasicAuth()
+		if subtle.ConstantTimeCompare([]byte(password), []byte("s3cret")) != 1 { // the handler itself lets in everybody
+			w.Header().Set("WWW-Authenticate", `Basic realm="broker"`)
 			http.Error(w, "administrators only", http.StatusUnauthorized)
 			return
 		}
@@ -43,15 +47,21 @@ func ExampleBroker_WebSocketHandler() {
 	fmt.Println(token.Error())
 	client.Disconnect(250)
 
-	response, err := http.Get(server.URL + "/broker/openapi.json")
-	if err != nil {
-		panic(err)
+	for _, password := range []string{"guess", "s3cret"} {
+		request, _ := http.NewRequest(http.MethodGet, server.URL+"/broker/", nil)
+		request.SetBasicAuth("admin", password)
+		request.Header.Set("Accept", "text/html")
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			panic(err)
+		}
+		_ = response.Body.Close()
+		fmt.Println(response.Status, response.Header.Get("Content-Type"))
 	}
-	_ = response.Body.Close()
-	fmt.Println(response.Status)
 	// Output:
 	// <nil>
-	// 401 Unauthorized
+	// 401 Unauthorized text/plain; charset=utf-8
+	// 200 OK text/html; charset=utf-8
 }
 
 // A listener of the program: here a Unix socket.

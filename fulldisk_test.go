@@ -49,6 +49,7 @@ func TestFullDisk(t *testing.T) {
 	reader.subscribe(packet.QoS1, "kept")
 	reader.gets("after")
 	require.EqualValues(t, 1, k.tree.counters.StoreStalled.Load())
+	require.Equal(t, "nothing can be written; the log says why", k.Status().Trouble)
 	from.quiet()
 	online.quiet()
 	require.Equal(t, 1, k.log.count(fullLine))
@@ -66,6 +67,7 @@ func TestFullDisk(t *testing.T) {
 	require.Equal(t, packet.Success, newcomer.entered().Code)
 	require.True(t, back.entered().SessionPresent)
 	require.Zero(t, k.tree.counters.StoreStalled.Load())
+	require.Empty(t, k.Status().Trouble)
 
 	after := k.again(k.inner.CrashClone())
 	away := after.regular("away")

@@ -106,11 +106,16 @@ func (s *service) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// administrators lets in who knows the token.
+// administrators lets in who knows the token: as bearer, or as the password of any
+// user, which a browser asks for.
 func administrators(token string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		said := strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		_, said, basic := r.BasicAuth()
+		if !basic {
+			said = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+		}
 		if token == "" || subtle.ConstantTimeCompare([]byte(said), []byte(token)) != 1 {
+			w.Header().Set("WWW-Authenticate", `Basic realm="broker"`)
 			http.Error(w, "administrators only", http.StatusUnauthorized)
 			return
 		}

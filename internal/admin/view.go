@@ -103,18 +103,19 @@ func (v *view) count(s State) {
 // instance is one with all that is shown of it.
 type instance struct {
 	*control.Instance
-	State   State
-	For     string // how long it has been so
-	Since   moment
-	Next    string // when it is started again
-	Link    string
-	Space   string // the page of its storage; empty: nothing is known of it
-	Answers bool
-	Shares  []share
-	Fullest *share // of those that are bounded
-	Bridges []bridge
-	Inside  string // why nothing is known of its bridges
-	Orders  []order
+	State    State
+	For      string // how long it has been so
+	Since    moment
+	Next     string // when it is started again
+	ErrorAgo string
+	Link     string
+	Space    string // the page of its storage; empty: nothing is known of it
+	Answers  bool
+	Shares   []share
+	Fullest  *share // of those that are bounded
+	Bridges  []bridge
+	Inside   string // why nothing is known of its bridges
+	Orders   []order
 }
 
 func newInstance(ctx context.Context, a *control.API, i *control.Instance, running int, now time.Time) *instance {
@@ -125,6 +126,9 @@ func newInstance(ctx context.Context, a *control.API, i *control.Instance, runni
 	one.Orders = instanceOrders(i, one.Answers, running == 1)
 	if i.RetryAt != nil {
 		one.Next = spanText(i.RetryAt.Sub(now))
+	}
+	if i.ErrorAt != nil {
+		one.ErrorAgo = spanText(now.Sub(*i.ErrorAt))
 	}
 	for _, s := range i.Shares {
 		one.Shares = append(one.Shares, newShare(s))

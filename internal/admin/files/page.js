@@ -66,8 +66,8 @@ function next() {
   if (box.checked && !document.hidden && "refreshes" in main.dataset) timer = setTimeout(refresh, pause);
 }
 
-// say tells what became of an order, until it is clicked away. It returns how to say
-// something else there.
+// say tells what becomes of an order, until it is clicked away or, if all is well, for a
+// while. It returns how to say something else there.
 function say(text) {
   const line = document.createElement("li"), words = document.createElement("span"), away = document.createElement("button");
   away.textContent = "Close";
@@ -77,6 +77,7 @@ function say(text) {
   const tell = (text, kind) => {
     words.textContent = text;
     line.className = "note " + kind;
+    if (kind === "good") setTimeout(() => line.remove(), 15000);
   };
   tell(text, "busy");
   return tell;
