@@ -3,6 +3,7 @@ package troupe
 import (
 	"context"
 	"fmt"
+	"math"
 	"net"
 	"sync"
 	"testing"
@@ -249,6 +250,18 @@ func TestPublishWithEveryProperty(t *testing.T) {
 	require.Equal(t, []byte{1, 2}, p.CorrelationData)
 	require.True(t, p.HasPayloadFormat)
 	require.InDelta(t, 3600, p.MessageExpiry, 1)
+}
+
+// The longest Duration is 292 years, and the longest Message Expiry Interval 136.
+func TestPublishThatExpiresInAges(t *testing.T) {
+	b := start(t)
+	got := listen(t, b, "a")
+	for expiry, seconds := range map[time.Duration]time.Duration{
+		math.MaxInt64: math.MaxUint32, time.Second + 1: 2, time.Nanosecond: 1,
+	} {
+		require.NoError(t, b.Publish(within(t), Message{Topic: "a", Expiry: expiry}))
+		require.Equal(t, seconds*time.Second, wait(t, got, "it has expired at once").Expiry)
+	}
 }
 
 func TestSubscriptionGetsRetainedMessagesFirst(t *testing.T) {

@@ -149,5 +149,8 @@ func (m *Message) properties() (u packet.UserProperties) {
 
 // seconds is a duration in whole seconds as a packet has it, rounded up.
 func seconds(d time.Duration) uint32 {
-	return uint32(max(0, min((d+time.Second-1)/time.Second, 1<<32-1)))
+	if d <= 0 {
+		return 0
+	}
+	return uint32(min((d-1)/time.Second+1, 1<<32-1))
 }

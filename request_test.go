@@ -175,6 +175,31 @@ func TestResponderThatFails(t *testing.T) {
 	logged.await(t, 3, "a function of the program failed", "filter", "service/+")
 }
 
+// What MQTT cannot express has no requester wait for an answer that never comes.
+func TestAnswersThatCannotBe(t *testing.T) {
+	b := start(t)
+	for topic, respond := range map[string]func() (Message, error){
+		"answers/property": func() (Message, error) { return Message{UserProperties: []UserProperty{{Name: "\xff"}}}, nil },
+		"answers/qos":      func() (Message, error) { return Message{QoS: 9}, nil },
+		"errors/bytes":     func() (Message, error) { return Message{}, errors.New("a\xffb\x00c") },
+		"errors/long":      func() (Message, error) { return Message{}, errors.New("x" + strings.Repeat("é", 40_000)) },
+	} {
+		_, err := b.Respond(within(t), topic, ExactlyOnce, func(context.Context, *Message) (Message, error) { return respond() })
+		require.NoError(t, err)
+	}
+	for topic, text := range map[string]string{
+		"answers/property": "the responder failed",
+		"answers/qos":      "the responder failed",
+		"errors/bytes":     "a\uFFFDb\uFFFDc",
+		"errors/long":      "x" + strings.Repeat("é", 32_767),
+	} {
+		_, err := b.Request(within(t), Message{Topic: topic, QoS: AtLeastOnce})
+		var failed *ResponderError
+		require.ErrorAs(t, err, &failed, topic)
+		require.Equal(t, text, failed.Text, topic)
+	}
+}
+
 func TestWhereAnswersMayGo(t *testing.T) {
 	logged := newDiary()
 	b := start(t, logged.option())

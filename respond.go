@@ -3,6 +3,7 @@ package troupe
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
@@ -26,8 +27,8 @@ const respondMost = 10 * time.Second
 // ctx is for Respond alone. That of handle is done when the subscription ends, or
 // when the request expires and so nobody waits for an answer. An error of handle
 // is told to the requester: its text is the User Property "troupe-error" of an
-// empty answer, and what [Broker.Request] returns as [*ResponderError]. A panic, or the
-// end of the goroutine of handle, is
+// empty answer, and what [Broker.Request] returns as [*ResponderError]. A panic, the
+// end of the goroutine of handle, and an answer that MQTT cannot express are
 // logged, and the requester is told that the responder failed, and no more. A
 // request that is a QoS 1 duplicate is handled again.
 //
@@ -104,14 +105,28 @@ var errResponder = errors.New("the responder failed")
 // tell publishes the answer to a request.
 func (r *responder) tell(request *Message, answer Message, err error) {
 	if err != nil {
-		answer = Message{UserProperties: []UserProperty{{responderError, err.Error()}}}
+		answer = failedWith(err)
 	}
-	answer.Topic, answer.CorrelationData, answer.QoS, answer.Retain = request.ResponseTopic, request.CorrelationData, max(answer.QoS, request.QoS), false
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ends), respondMost)
 	defer cancel()
-	if err := r.broker.Publish(ctx, answer); err != nil && !errors.Is(err, ErrNotRunning) {
-		r.warn("an answer could not be published", zap.Error(err))
+	publish := func(answer Message) error {
+		answer.Topic, answer.CorrelationData, answer.QoS, answer.Retain = request.ResponseTopic, request.CorrelationData, max(answer.QoS, request.QoS), false
+		return r.broker.Publish(ctx, answer)
 	}
+	if err := publish(answer); err != nil && !errors.Is(err, ErrNotRunning) {
+		r.warn("an answer could not be published", zap.Error(err))
+		_ = publish(failedWith(errResponder)) // what MQTT cannot express must not have the requester wait
+	}
+}
+
+// failedWith is the answer of a responder that has none. The text of any error can
+// be a User Property: what MQTT does not allow in one is replaced, and what is
+// too long cut off.
+func failedWith(err error) Message {
+	const replacement = "\uFFFD"
+	text := strings.ToValidUTF8(strings.ReplaceAll(err.Error(), "\x00", replacement), replacement)
+	text = strings.ToValidUTF8(text[:min(len(text), math.MaxUint16)], "") // no half of a character at the end
+	return Message{UserProperties: []UserProperty{{responderError, text}}}
 }
 
 func (r *responder) may(to string) bool {
