@@ -39,14 +39,16 @@ type Store interface {
 	Apply(b *Batch) error
 	// Sync makes all that Apply has done safe from a loss of power.
 	Sync() error
-	// Get appends the value of key to dst and returns that; ErrNotFound if there
-	// is none.
+	// Get appends the value of key to dst and returns that; with an error dst as it
+	// was. ErrNotFound says that there is none.
 	Get(dst, key []byte) ([]byte, error)
 	// Scan visits all keys with a prefix, in order, from the first that is not
 	// less than from (nil: from the first), until visit returns false. It sees
-	// the store as of one moment. key and value are valid during the call alone.
+	// the store as of one moment. key and value are copies that visit may write to,
+	// valid during the call alone.
 	Scan(prefix, from []byte, visit func(key, value []byte) bool) error
-	// Usage tells what the store uses.
+	// Usage tells what the store uses, with Memory and Parts: the Part of a key is
+	// its first byte.
 	Usage() (Usage, error)
 	// Close ends the store; what was applied stays. A second Close does nothing.
 	Close() error

@@ -87,7 +87,7 @@ func (b *Broker) Refuse() (end func()) {
 }
 
 // Answer answers each CONNECT with a Reason Code that is an error, until end is called:
-// troupe.ServerUnavailable or troupe.NotAuthorized, say. Clients of MQTT 3.1.1 get
+// packet.ServerUnavailable or packet.NotAuthorized, say. Clients of MQTT 3.1.1 get
 // the return code that stands for it.
 func (b *Broker) Answer(code troupe.ReasonCode, clients ...string) (end func()) {
 	return b.Intercept(about(clients, func(Packet) Verdict { return Verdict{Connack: code} }))
