@@ -30,4 +30,9 @@ func WithActorSystem(actors *actor.ActorSystem) Option {
 // ActorSystem is where the actors of the Broker live: that of [WithActorSystem],
 // or one of its own, which is there before Start and after Shutdown. The program
 // may spawn its own actors in it. PIDs of the Broker's actors are not for it.
-func (b *Broker) ActorSystem() *actor.ActorSystem { return b.actors() }
+func (b *Broker) ActorSystem() *actor.ActorSystem {
+	if b.none() {
+		return nil
+	}
+	return b.actors()
+}

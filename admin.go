@@ -51,6 +51,10 @@ type endpoint struct {
 func (b *Broker) AdminHandler() http.Handler {
 	stopped := control.Unavailable(admin.Page{}, "the instance is not running: it was not started, or not yet")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if b.none() {
+			stopped.ServeHTTP(w, r)
+			return
+		}
 		if api := b.admin.api.Load(); api != nil {
 			api.ServeHTTP(w, r)
 			return

@@ -39,6 +39,9 @@ func (b *Broker) listen(ctx context.Context) ([]handedListener, error) {
 // nobody would be asked who they are, neither an Authenticator nor what the
 // configuration has under auth.
 func (b *Broker) Anonymous(l configs.Listener) bool {
+	if b.none() {
+		return false
+	}
 	return b.anonymous(l, b.Config().Auth)
 }
 

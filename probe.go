@@ -17,6 +17,9 @@ import (
 // a process can be looked at before the first is started; Start still finds what
 // is taken meanwhile. The error names everything that is in the way.
 func (b *Broker) Probe(ctx context.Context) error {
+	if b.none() {
+		return errNone
+	}
 	var wrong []error
 	for _, l := range b.config.Listeners {
 		socket, err := open(ctx, l)

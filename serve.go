@@ -95,6 +95,9 @@ func (nowhere) RemoteAddr() net.Addr { return &net.UnixAddr{Name: "unknown", Net
 // credentials if the Broker has no Authenticator and the configuration no auth. [Broker.Serve] says what holds for it
 // besides; ctx bounds how long Dial waits.
 func (b *Broker) Dial(ctx context.Context) (net.Conn, error) {
+	if b.none() {
+		return nil, errNone
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,9 @@ import (
 // Status tells how the instance is. It waits while Start is under way. A Broker
 // that was made and not started is stopped, as is one after Shutdown.
 func (b *Broker) Status() Instance {
+	if b.none() {
+		return Instance{State: InstanceStopped, Listeners: []InstanceListener{}, Shares: []InstanceShare{}}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := Instance{Name: b.config.Name, State: InstanceStopped, Since: b.since, Listeners: make([]InstanceListener, 0, len(b.config.Listeners)+len(b.handed)), Shares: []InstanceShare{}}

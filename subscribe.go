@@ -93,6 +93,9 @@ func (b *Broker) SubscribeChan(ctx context.Context, filter string, qos QoS, to c
 // actor system or process. An actor of another system cannot be told from one of
 // this system that has the same name.
 func (b *Broker) SubscribePID(ctx context.Context, filter string, qos QoS, pid *actor.PID, options ...SubscribeOption) (*Subscription, error) {
+	if b.none() {
+		return nil, errNone
+	}
 	if err := b.knows(pid); err != nil {
 		return nil, refusedFilter(filter, err)
 	}

@@ -19,7 +19,7 @@
 //
 // Life: before Start and after Shutdown, or when the Broker has ended by itself,
 // what needs a running Broker returns [ErrNotRunning], and what waits returns it at
-// that moment. Shutdown hands over what waits for subscriptions, within the grace
+// that moment. So does all of a Broker that is nil, or that New did not make. Shutdown hands over what waits for subscriptions, within the grace
 // period; what is left then is dropped, and logged. It does not wait for functions
 // that are under way; the Done of their subscriptions does.
 //
@@ -161,6 +161,9 @@ func New(options ...Option) (*Broker, error) {
 // nothing. A port that is taken is an error that names it. After an error
 // nothing is left open, listeners of [WithListener] neither.
 func (b *Broker) Start(ctx context.Context) error {
+	if b.none() {
+		return errNone
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.phase != made {
@@ -260,6 +263,9 @@ func (b *Broker) watch(t *tree) {
 // store does not take what waits for it; the error is then that of ctx. It
 // leaves no goroutine, port or file.
 func (b *Broker) Shutdown(ctx context.Context) error {
+	if b.none() {
+		return errNone
+	}
 	b.mu.Lock()
 	t := b.tree
 	if !b.leaving && b.phase != over {
@@ -285,10 +291,18 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 
 // Done is closed when the instance has ended, by Shutdown or because a part
 // failed that it cannot do without; then Err says which.
-func (b *Broker) Done() <-chan struct{} { return b.done }
+func (b *Broker) Done() <-chan struct{} {
+	if b.none() {
+		return ended()
+	}
+	return b.done
+}
 
 // Err is nil until Done is closed, and after a Shutdown.
 func (b *Broker) Err() error {
+	if b.none() {
+		return errNone
+	}
 	select {
 	case <-b.done:
 		b.mu.Lock()
@@ -302,6 +316,9 @@ func (b *Broker) Err() error {
 // Addr is the address of the listener with that name, as it was opened, or nil
 // if there is none or the Broker is not running.
 func (b *Broker) Addr(listener string) net.Addr {
+	if b.none() {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.phase != running {
@@ -312,6 +329,9 @@ func (b *Broker) Addr(listener string) net.Addr {
 
 // Config is the configuration in force.
 func (b *Broker) Config() configs.Config {
+	if b.none() {
+		return configs.Config{}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.config
@@ -397,6 +417,9 @@ func (t *tree) tell(m any) {
 
 // running returns the tree, or ErrNotRunning.
 func (b *Broker) running() (*tree, error) {
+	if b.none() {
+		return nil, errNone
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.phase != running {
