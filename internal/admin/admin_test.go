@@ -46,6 +46,8 @@ func (f *fleet) Reload(_ context.Context, name string) ([]string, error) {
 }
 func (f *fleet) Add(context.Context, string) ([]string, error) { return nil, nil }
 
+func (f *fleet) Remove(context.Context, string) error { return nil }
+
 // told is what it was told since it was asked last.
 func (f *fleet) told() []string {
 	f.mu.Lock()

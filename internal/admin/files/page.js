@@ -53,7 +53,7 @@ async function refresh() {
     answered = Date.now();
     stale.hidden = true;
   } catch (e) {
-    stale.textContent = "✖ No answer for " + Math.round((Date.now() - answered) / 1000) + " s; what is below is as old. " + e.message;
+    stale.textContent = "✖ No answer for " + Math.round((Date.now() - answered) / 1000) + " s; what is shown is as old. " + e.message;
     stale.hidden = false;
     document.title = "No answer · TroupeMQ";
   }
