@@ -73,6 +73,7 @@ func serveFile(w http.ResponseWriter, r *http.Request) bool {
 	}
 	h := w.Header()
 	h.Set("Content-Type", kind)
+	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", policy)
 	_, _ = w.Write(text)
 	return true
