@@ -4,9 +4,9 @@ import "time"
 
 // Resting tells whether the compactors have nothing to do.
 func (s *Store) Resting() bool {
-	s.compacting.Lock()
-	defer s.compacting.Unlock()
-	return s.resting
+	s.compactors.mu.Lock()
+	defer s.compactors.mu.Unlock()
+	return s.compactors.resting
 }
 
 // HurryClose has Close give up waiting sooner.

@@ -14,7 +14,7 @@ import (
 // are not counted: there would be twice as many for a moment, and then fewer than
 // before. So while tables are merged the directory may take more by what the
 // compactors take in passing (see measure), or with Maintain by as much as the
-// tables have.
+// tables have; and by a log or two that are tables already and not removed yet.
 type quota struct {
 	most  atomic.Int64 // bytes; 0: any number
 	taken atomic.Int64 // when it was measured, and what was written since
@@ -129,10 +129,10 @@ func (s *Store) press() error {
 	if err := s.commit([]entry{{Op: persistence.Op{Key: pressKey()}}}); err != nil {
 		return err
 	}
-	s.compacting.Lock()
+	s.compactors.mu.Lock()
 	err := s.db.DropPrefix(pressKey())
-	s.resting = false // the library starts the compactors afterwards
-	s.compacting.Unlock()
+	s.running() // the library starts the compactors afterwards
+	s.compactors.mu.Unlock()
 	if err == nil {
 		_, err = s.logs.follow()
 	}

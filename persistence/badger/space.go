@@ -78,11 +78,29 @@ func (s *Store) room(bytes int64) error {
 
 // roomy tells whether the device has so much room, whatever the quota.
 func (s *Store) roomy(bytes int64) error {
-	if s.o.MinFree <= 0 {
-		return nil
-	}
-	return enough(s.dir, s.o.MinFree+s.passing.Load()+bytes)
+	return enough(s.dir, max(s.o.MinFree, s.own())+s.passing.Load()+bytes)
 }
+
+// own is what the library may write that nobody is asked about any more: a table of
+// the log that is full, and the next log.
+func (s *Store) own() int64 { return 2 * s.o.MemTable }
+
+// openable tells whether the device has room to open the directory. Who only
+// wants to look into a directory on a device that is full needs room for what
+// the library writes at once: the heads of its files, and a table of each log but the last.
+func (s *Store) openable() error {
+	if s.o.MinFree > 0 {
+		return enough(s.dir, s.o.MinFree)
+	}
+	logs, err := named(s.dir, logFile)
+	if err != nil {
+		return err
+	}
+	return enough(s.dir, headsMost+int64(max(0, len(logs)-1))*s.o.MemTable*5/4)
+}
+
+// headsMost is more than what opening writes into files that it makes.
+const headsMost = 256 << 10
 
 // Bounds of what the compactors take in passing, each of the two.
 const (

@@ -42,7 +42,7 @@ type Options struct {
 	Owner    string                                         // who has the directory, for others that find it in use; the process number is told anyway
 	Holder   func(dir string) (process int, command string) // which process has locked a directory, by the word of the system, 0: not known; nil: what its owner wrote is all that is told
 	MemTable int64                                          // bytes collected in memory before they become a table, at least 1 MiB; 0: 16 MiB
-	MinFree  int64                                          // bytes that must be free on the device for Apply to write anything; 0: four memory tables; negative: none
+	MinFree  int64                                          // bytes that must be free on the device for Apply to write anything; 0: four memory tables; at least the two that the store needs for itself, with a negative number too
 	MaxDisk  int64                                          // bytes that the directory may take, see [Store.SetMaxDisk]; 0: any number
 	Unread   bool                                           // open without reading all tables: faster, and damage inside of them is found by [Store.Verify] alone
 }
@@ -65,8 +65,7 @@ type Store struct {
 	known      int64        // how long the MANIFEST is, as far as is remembered
 	passing    atomic.Int64 // bytes that the compactors may take for a while, see measure
 	quota      quota
-	compacting sync.Mutex // held while compactors are stopped or started
-	resting    bool       // they are stopped
+	compactors compactors
 
 	gate sync.RWMutex // held by a batch that needs several transactions, and by who begins to read
 
@@ -108,7 +107,7 @@ func Open(dir string, o Options) (*Store, error) {
 
 // begin opens the directory that is locked by now.
 func (s *Store) begin() error {
-	if err := enough(s.dir, s.o.MinFree); err != nil {
+	if err := s.openable(); err != nil {
 		return err
 	}
 	if err := sweep(s.dir, s.o.Log); err != nil {
@@ -229,9 +228,12 @@ func (s *Store) Close() error {
 func (s *Store) end() error {
 	var err error
 	if s.db != nil {
+		s.unwatch()
+		unblock := s.block()
 		if err = s.db.Close(); err == nil {
 			err = s.remember()
 		}
+		unblock()
 	}
 	err = errors.Join(err, s.logs.close(), s.lock.release())
 	if err != nil {
