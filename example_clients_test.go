@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
@@ -227,7 +228,7 @@ func ExampleExchanger() {
 		if err != nil {
 			panic(err)
 		}
-		client := paho.NewClient(paho.ClientConfig{Conn: conn, AuthHandler: oneStep{}})
+		client := paho.NewClient(paho.ClientConfig{Conn: packets.NewThreadSafeConn(conn), AuthHandler: oneStep{}})
 		ack, _ := client.Connect(ctx, &paho.Connect{
 			ClientID: "c", KeepAlive: 30, CleanStart: true,
 			Properties: &paho.ConnectProperties{AuthMethod: "KEY", AuthData: []byte(key)},

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
@@ -97,7 +98,7 @@ func ExampleBroker_Dial() {
 	if err != nil {
 		panic(err)
 	}
-	client := paho.NewClient(paho.ClientConfig{Conn: conn})
+	client := paho.NewClient(paho.ClientConfig{Conn: packets.NewThreadSafeConn(conn)})
 	ack, err := client.Connect(ctx, &paho.Connect{ClientID: "inside", KeepAlive: 30, CleanStart: true})
 	fmt.Println(ack.ReasonCode, err)
 	_ = client.Disconnect(&paho.Disconnect{})
@@ -115,7 +116,7 @@ func ExampleBroker_Serve() {
 	if err := broker.Serve(theirs, troupe.ServeOptions{Name: "pipe", Anonymous: true}); err != nil {
 		panic(err)
 	}
-	client := paho.NewClient(paho.ClientConfig{Conn: ours})
+	client := paho.NewClient(paho.ClientConfig{Conn: packets.NewThreadSafeConn(ours)})
 	ack, err := client.Connect(ctx, &paho.Connect{ClientID: "c", KeepAlive: 30, CleanStart: true})
 	fmt.Println(ack.ReasonCode, err)
 	_ = client.Disconnect(&paho.Disconnect{})

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/stretchr/testify/require"
@@ -175,7 +176,7 @@ func TestDialWithPaho(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "instance://troupe", conn.RemoteAddr().String())
 	got := make(chan string, 16)
-	five := paho.NewClient(paho.ClientConfig{ClientID: "five", Conn: conn, OnPublishReceived: []func(paho.PublishReceived) (bool, error){
+	five := paho.NewClient(paho.ClientConfig{ClientID: "five", Conn: packets.NewThreadSafeConn(conn), OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 		func(p paho.PublishReceived) (bool, error) { got <- string(p.Packet.Payload); return true, nil },
 	}})
 	_, err = five.Connect(within(t), &paho.Connect{ClientID: "five", CleanStart: true, KeepAlive: 30})

@@ -13,8 +13,8 @@
 // # What a program can rely on
 //
 // Concurrency: all methods may be called at any time from any goroutine, also by
-// functions that the Broker calls. Each such function runs on a goroutine that may
-// block; where it holds somebody up, its documentation says whom. A panic in one
+// functions that the Broker calls, but for those that others wait for: hooks,
+// Permissions and Stores. Where a function holds somebody up, its documentation says whom. A panic in one
 // is logged and costs what it was called for.
 //
 // Life: before Start and after Shutdown, or when the Broker has ended by itself,
@@ -78,6 +78,7 @@ const goodbyeMost = 3 * time.Second
 const (
 	flushMost  = 10 * time.Second
 	flushHaste = time.Second
+	turnMost   = 5 * time.Second // the end of the tree, once the context of Shutdown is done
 )
 
 // Broker is one instance. Its methods are safe for concurrent use.
@@ -261,7 +262,9 @@ func (b *Broker) watch(t *tree) {
 // shut the Broker down; if more waits for that one, the grace period has to pass.
 // When ctx is done, it ends at once, or within a second if the
 // store does not take what waits for it; the error is then that of ctx. It
-// leaves no goroutine, port or file.
+// leaves no goroutine, port or file, unless a hook or Permissions of the program
+// do not return: some seconds after ctx is done it then says so, and what is left
+// ends when they do. So does one that is called by a hook.
 func (b *Broker) Shutdown(ctx context.Context) error {
 	if b.none() {
 		return errNone
@@ -283,10 +286,20 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	t.drain(ctx, b.config.Shutdown.GracePeriod.Std())
 	t.flush(ctx)
 	err := ctx.Err()
-	// Not bounded by ctx: the actors end within a turn of their loops.
 	t.system.Root().Stop(t.root)
-	<-b.done
-	return err
+	select { // not bounded by ctx: the actors end within a turn of their loops
+	case <-b.done:
+		return err
+	case <-ctx.Done():
+	}
+	late := time.NewTimer(turnMost) // unless the program does not let a turn end
+	defer late.Stop()
+	select {
+	case <-b.done:
+		return err
+	case <-late.C:
+		return fmt.Errorf("troupe: the broker ends once a hook, or Permissions, of the program return: %w", ctx.Err())
+	}
 }
 
 // Done is closed when the instance has ended, by Shutdown or because a part

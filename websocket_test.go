@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+	"github.com/eclipse/paho.golang/packets"
 	"github.com/eclipse/paho.golang/paho"
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/stretchr/testify/require"
@@ -57,7 +58,7 @@ func TestWebSocketWithPaho(t *testing.T) {
 	server := mounted(t, b, ServeOptions{Anonymous: true})
 	got := make(chan string, 16)
 	conn := overWebSocket(t, server)
-	five := paho.NewClient(paho.ClientConfig{ClientID: "five", Conn: conn, OnPublishReceived: []func(paho.PublishReceived) (bool, error){
+	five := paho.NewClient(paho.ClientConfig{ClientID: "five", Conn: packets.NewThreadSafeConn(conn), OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 		func(p paho.PublishReceived) (bool, error) { got <- string(p.Packet.Payload); return true, nil },
 	}})
 	_, err := five.Connect(within(t), &paho.Connect{ClientID: "five", CleanStart: true})
