@@ -138,7 +138,7 @@ func TestNobodySlipsThroughAReload(t *testing.T) {
 	g.reload()
 	close(judge.on)
 	require.Equal(t, packet.ServerBusy, c.entered().Code)
-	g.log.await(t, 1, "client refused", "client", "ann", "error", "server busy: the users have changed while the client was judged")
+	g.log.await(t, 1, "client refused", "client", "ann", "error", "server busy: users or rules have changed while the client was judged")
 }
 
 // However connecting and reloading fall together, in the end nobody is connected
@@ -216,4 +216,34 @@ func TestReloadDisconnectsTheBridgeOfAnInstance(t *testing.T) {
 	_, err = sink.Reload(within(t), sink.Config())
 	require.NoError(t, err)
 	connected(t, source, "up", "instance://sink")
+}
+
+// A rule about connecting keeps the Session of one user from another, and ends with
+// a reload what it does not allow any more.
+func TestRulesSayWhoseAClientIdentifierIs(t *testing.T) {
+	g := guard(t, everything+"- {permission: allow, actions: connect, clients: '${username}:*'}\n")
+	g.password("bob", "secret")
+	g.reload()
+	first := g.ann("ann:1")
+	first.subscribe(packet.QoS1, "a")
+	first.leave()
+	bob, code := g.come("bob:1", "bob", "secret")
+	require.Equal(t, packet.Success, code)
+	bob.publish(packet.QoS1, "a", "hers")
+	_, code = g.come("ann:1", "bob", "secret")
+	require.Equal(t, packet.NotAuthorized, code)
+	g.log.await(t, 1, "client refused", "client", "ann:1", "username", "bob",
+		"error", "not authorized: no rule allows this user to connect with this client identifier")
+	_, code = g.come("", "bob", "secret")
+	require.Equal(t, packet.NotAuthorized, code, "auto-* is not allowed")
+	again := g.ann("ann:1")
+	again.gets("hers")
+
+	g.write(everything + "- {permission: allow, actions: connect, users: bob}\n")
+	g.reload()
+	require.Equal(t, packet.AdministrativeAction, again.gone().Code)
+	bob.ping()
+	_, code = g.come("", "bob", "secret")
+	require.Equal(t, packet.Success, code)
+	require.EqualValues(t, 1, g.log.await(t, 1, "clients were disconnected that are not let in any more").fields["clients"])
 }

@@ -162,7 +162,7 @@ func (c *Connection) client(connect *packet.Connect) (auth.Client, error) {
 
 // errChanged is for who was let in by what holds no more: it may come again, and is
 // judged anew.
-var errChanged = &auth.Refusal{Code: packet.ServerBusy, Reason: "the users have changed while the client was judged"}
+var errChanged = &auth.Refusal{Code: packet.ServerBusy, Reason: "users or rules have changed while the client was judged"}
 
 // errLate is for who could not be judged in time, by no fault of its own.
 var errLate = &auth.Refusal{Code: packet.ServerBusy, Reason: "the client could not be judged within limits.connect_timeout"}

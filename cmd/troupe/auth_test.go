@@ -221,3 +221,26 @@ func TestWrongFilesOfAuth(t *testing.T) {
 	r := command(t, "auth: {password_file: none}\n", nil, "check", "-c", "c.yaml")
 	require.Equal(t, result{2, "", "troupe: c.yaml:1: auth.password_file: none: cannot be read: no such file or directory; make it with troupe passwd set, or name another file\n"}, r)
 }
+
+// A rule keeps a user from the Session of another: what waits in it is there for
+// the one whose it is.
+func TestRulesOfClientIdentifiers(t *testing.T) {
+	g := guard(t, "- {permission: allow, topics: '#'}\n- {permission: allow, actions: connect, clients: ['${username}', '${username}:*']}\n", "ann", "bob")
+	hers := lasting("ann:1", true)
+	hers.Username, hers.UsernameFlag, hers.Password, hers.PasswordFlag = "ann", true, []byte("ann"), true
+	ann := paho5(t, g.address, hers)
+	ann.subscribe(paho.SubscribeOptions{Topic: "a", QoS: 1})
+	ann.cut()
+	bob := paho5(t, g.address, as("bob", "bob"))
+	bob.publish(&paho.Publish{Topic: "a", QoS: 1, Payload: []byte("hers")})
+	theft := as("ann:1", "bob")
+	theft.CleanStart = false
+	require.EqualValues(t, packet.NotAuthorized, refused5(t, g.address, theft))
+	require.EqualValues(t, packet.NotAuthorized, refused5(t, g.address, as("ann:1", "bob")))
+	require.EqualValues(t, 5, refused3(t, g.address, func(o *mqtt.ClientOptions) { o.SetClientID("ann:1").SetUsername("bob").SetPassword("bob") }))
+	require.Contains(t, g.log.String(), "no rule allows this user to connect with this client identifier")
+	hers.CleanStart = false
+	again := paho5(t, g.address, hers, ann)
+	require.True(t, again.connack.SessionPresent)
+	again.expect("hers")
+}

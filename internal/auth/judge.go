@@ -82,6 +82,9 @@ func (j *Judge) ask(ctx context.Context, q Question) Verdict {
 		if p != nil {
 			all = append(all, p)
 		}
+		if a, ok := p.(Admission); ok {
+			admission = together(admission, a)
+		}
 	}
 	switch len(all) {
 	case 0:
@@ -142,6 +145,19 @@ func (j *Judge) authorizers() []Authorizer {
 	}
 	return j.Authorizers
 }
+
+// together holds as long as both do; one of them may be nil.
+func together(one, other Admission) Admission {
+	if one == nil {
+		return other
+	}
+	return both{one, other}
+}
+
+type both struct{ one, other Admission }
+
+// Holds implements Admission.
+func (b both) Holds() bool { return b.one.Holds() && b.other.Holds() }
 
 // every allows what all of them allow.
 type every []Permissions

@@ -159,3 +159,21 @@ func TestAdmissionOfWhoLetsIn(t *testing.T) {
 	certified.Client.Certified = true
 	require.Nil(t, j.verdict(certified).Admission)
 }
+
+// rented is Permissions with an end.
+type rented struct {
+	all
+	holds
+}
+
+func TestAdmissionHoldsAsLongAsAllDo(t *testing.T) {
+	for _, c := range []struct{ user, rules, want bool }{{true, true, true}, {true, false, false}, {false, true, false}} {
+		j := &Judge{
+			Authenticators: []Authenticator{admits{knows("ann"), holds(c.user)}},
+			Authorizers:    []Authorizer{rights{p: rented{holds: holds(c.rules)}}, rights{p: all{}}},
+		}
+		require.Equal(t, c.want, j.verdict(named("ann")).Admission.Holds())
+		j.Authenticators = []Authenticator{knows("ann")}
+		require.Equal(t, c.rules, j.verdict(named("ann")).Admission.Holds())
+	}
+}

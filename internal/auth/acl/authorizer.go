@@ -32,16 +32,26 @@ func (a *Authorizer) Permissions(_ context.Context, c auth.Client) (auth.Permiss
 	if c.Verified {
 		p.username = c.Username
 	}
+	if !p.Holds() {
+		return nil, &auth.Refusal{Code: packet.NotAuthorized, Reason: "no rule allows this user to connect with this client identifier"}
+	}
 	return p, nil
 }
 
-// permissions are those of one Client. They are for one goroutine at a time.
+// permissions are those of one Client, and its admission. They are for one goroutine
+// at a time.
 type permissions struct {
 	from             *Authorizer
 	client, username string
 
 	compiled *Rules // what lines are made from
 	lines    []line
+}
+
+// Holds implements auth.Admission: the Client may have its Client Identifier.
+func (p *permissions) Holds() bool {
+	rules := p.from.rules.Load()
+	return rules == nil || rules.mayConnect(p.client, p.username)
 }
 
 // current are the rules that concern the Client; all: it may do everything.

@@ -6,6 +6,9 @@
 // judged by them: to the few that concern it, with its names put in. A Client
 // asks for the current rules each time, so that others hold at once.
 //
+// Rules about connecting say who may have which Client Identifier; without any
+// everybody may have each.
+//
 // A user name that nobody has vouched for is none. A Client Identifier is what the
 // Client says, always.
 package acl

@@ -85,14 +85,17 @@ acl.yaml:9: rules[0].topics[5]: "" is not a Topic Filter: topic is empty [MQTT-4
 		"rules:\n- {permission: allow, topics: a, users: [7, '', \"a\\0b\", '${username}']}": `acl.yaml:2: rules[0].users[0]: 7 is not text; write it in quotes
 acl.yaml:2: rules[0].users[1]: is empty; write a name, * for any, or leave the key out
 acl.yaml:2: rules[0].users[2]: "a\x00b" is not text that MQTT can carry
-acl.yaml:2: rules[0].users[3]: "${username}" holds ${, which has a meaning in topics alone`,
-		"rules:\n- {permission: allow, topics: a, anonymous: false}":                 `acl.yaml:2: rules[0].anonymous: false says nothing; leave it out, and for all who have a user name write users: ["*"]`,
-		"rules:\n- {permission: allow, topics: a, anonymous: maybe, users: x}":       "acl.yaml:2: rules[0].anonymous: \"maybe\" is not allowed; allowed: true, false",
-		"rules:\n- {permission: allow, topics: a, actions: [publish, read, 1]}":      "acl.yaml:2: rules[0].actions[1]: \"read\" is not allowed; allowed: publish, subscribe\nacl.yaml:2: rules[0].actions[2]: 1 is not allowed; allowed: publish, subscribe",
-		"rules:\n- {permission: allow, topics: a, qos: [0, 3, x]}":                   "acl.yaml:2: rules[0].qos[1]: 3 is not allowed; allowed: 0, 1, 2\nacl.yaml:2: rules[0].qos[2]: \"x\" is not allowed; allowed: 0, 1, 2",
-		"rules:\n- {permission: allow, topics: a, retain: true}":                     "acl.yaml:2: rules[0].retain: goes with actions: publish alone, since a subscription has no RETAIN",
-		"rules:\n- {permission: allow, topics: a, retain: 5, actions: publish}":      "acl.yaml:2: rules[0].retain: 5 is not allowed; allowed: true, false",
-		"rules:\n- permission: allow\n  topics: a\n- permission: deny\n  topcs: [+]": "acl.yaml:5: rules[1].topcs: unknown key; did you mean topics?",
+acl.yaml:2: rules[0].users[3]: "${username}" holds ${, which has a meaning in topics and clients alone`,
+		"rules:\n- {permission: allow, topics: a, anonymous: false}":                  `acl.yaml:2: rules[0].anonymous: false says nothing; leave it out, and for all who have a user name write users: ["*"]`,
+		"rules:\n- {permission: allow, topics: a, anonymous: maybe, users: x}":        "acl.yaml:2: rules[0].anonymous: \"maybe\" is not allowed; allowed: true, false",
+		"rules:\n- {permission: allow, topics: a, actions: [publish, read, 1]}":       "acl.yaml:2: rules[0].actions[1]: \"read\" is not allowed; allowed: publish, subscribe, connect\nacl.yaml:2: rules[0].actions[2]: 1 is not allowed; allowed: publish, subscribe, connect",
+		"rules:\n- {permission: allow, actions: connect, topics: a, qos: 1}":          "acl.yaml:2: rules[0].topics: does not go with actions: connect, which is about users and Client Identifiers alone\nacl.yaml:2: rules[0].qos: does not go with actions: connect, which is about users and Client Identifiers alone",
+		"rules:\n- {permission: allow, actions: [publish, connect], users: a}":        "acl.yaml:2: rules[0].actions: connect goes alone; write a rule of its own for it",
+		"rules:\n- {permission: allow, actions: connect, clients: ['${clientid}-*']}": `acl.yaml:2: rules[0].clients[0]: "${clientid}-*" holds a ${ that is not known; there is ${username}`,
+		"rules:\n- {permission: allow, topics: a, qos: [0, 3, x]}":                    "acl.yaml:2: rules[0].qos[1]: 3 is not allowed; allowed: 0, 1, 2\nacl.yaml:2: rules[0].qos[2]: \"x\" is not allowed; allowed: 0, 1, 2",
+		"rules:\n- {permission: allow, topics: a, retain: true}":                      "acl.yaml:2: rules[0].retain: goes with actions: publish alone, since a subscription has no RETAIN",
+		"rules:\n- {permission: allow, topics: a, retain: 5, actions: publish}":       "acl.yaml:2: rules[0].retain: 5 is not allowed; allowed: true, false",
+		"rules:\n- permission: allow\n  topics: a\n- permission: deny\n  topcs: [+]":  "acl.yaml:5: rules[1].topcs: unknown key; did you mean topics?",
 	} {
 		require.Equal(t, want, wrong(t, text), text)
 	}
@@ -114,13 +117,17 @@ func TestAnchors(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add("rules:\n- {permission: allow, users: ann, topics: ['a/${clientid}/#'], qos: 1}\n", "c", "ann", "a/c/b")
+	f.Add("rules: [{permission: deny, actions: connect, clients: '${username}*'}]", "ann1", "ann", "a")
 	f.Add("rules: &a [*a]", "", "", "a")
 	f.Fuzz(func(t *testing.T, text, client, user, name string) {
 		r, err := parse("acl.yaml", []byte(text))
 		require.Equal(t, err == nil, r != nil)
-		if r != nil {
-			may(r, client, user).publish(name)
-			may(r, client, user).subscribe(name)
+		if r == nil {
+			return
+		}
+		if c := may(r, client, user); c.Permissions != nil {
+			c.publish(name)
+			c.subscribe(name)
 		}
 	})
 }

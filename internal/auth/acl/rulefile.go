@@ -20,11 +20,6 @@ func (r *reading) rule(path string, node *yaml.Node) (rule rule) {
 	if node.Kind != yaml.MappingNode {
 		return rule
 	}
-	for _, key := range []string{"permission", "topics"} {
-		if !meant(node, key) {
-			r.wrong(node.Line, "%s: %s is missing", path, key)
-		}
-	}
 	var actions, levels, retain terms
 	for _, f := range fields {
 		at := path + "." + f.key
@@ -32,16 +27,16 @@ func (r *reading) rule(path string, node *yaml.Node) (rule rule) {
 		case "permission":
 			rule.terms |= r.words(at, f.value, true, word{"allow", allow}, word{"deny", 0})
 		case "users":
-			rule.users = r.patterns(at, f.value)
+			rule.users = r.patterns(at, f.value, "")
 		case "anonymous":
 			ok := false
 			if rule.anonymous, ok = r.truth(at, f.value); ok && !rule.anonymous {
 				r.wrong(f.line, "%s: false says nothing; leave it out, and for all who have a user name write users: [\"*\"]", at)
 			}
 		case "clients":
-			rule.clients = r.patterns(at, f.value)
+			rule.clients = r.patterns(at, f.value, username)
 		case "actions":
-			actions = r.words(at, f.value, false, word{"publish", publish}, word{"subscribe", subscribe})
+			actions = r.words(at, f.value, false, word{"publish", publish}, word{"subscribe", subscribe}, word{"connect", connect})
 		case "topics":
 			rule.topics = r.templates(at, f.value)
 		case "qos":
@@ -53,11 +48,34 @@ func (r *reading) rule(path string, node *yaml.Node) (rule rule) {
 			}
 		}
 	}
+	if !meant(node, "permission") {
+		r.wrong(node.Line, "%s: permission is missing", path)
+	}
+	if actions&connect != 0 {
+		r.connecting(path, node, actions)
+		rule.terms |= connect
+		return rule
+	}
+	if !meant(node, "topics") {
+		r.wrong(node.Line, "%s: topics is missing", path)
+	}
 	if retain != 0 && actions != publish {
 		r.wrong(node.Line, "%s.retain: goes with actions: publish alone, since a subscription has no RETAIN", path)
 	}
 	rule.terms |= orAll(actions, everyAction) | orAll(levels, everyQoS) | orAll(retain, everyRetain)
 	return rule
+}
+
+// connecting judges a rule about who may have which Client Identifier.
+func (r *reading) connecting(path string, node *yaml.Node, actions terms) {
+	if actions != connect {
+		r.wrong(node.Line, "%s.actions: connect goes alone; write a rule of its own for it", path)
+	}
+	for _, key := range []string{"topics", "qos", "retain"} {
+		if meant(node, key) {
+			r.wrong(node.Line, "%s.%s: does not go with actions: connect, which is about users and Client Identifiers alone", path, key)
+		}
+	}
 }
 
 // meant tells whether a rule has a key, or one that is unknown and was to be that.
@@ -116,15 +134,18 @@ func (r *reading) levels(path string, node *yaml.Node) (all terms) {
 	return all
 }
 
-func (r *reading) patterns(path string, node *yaml.Node) (all []pattern) {
+// patterns reads names, in which a placeholder may stand; "": none may.
+func (r *reading) patterns(path string, node *yaml.Node, placeholder string) (all []pattern) {
 	for _, e := range r.texts(path, node) {
 		switch name := e.node.Value; {
 		case name == "":
 			r.wrong(e.node.Line, "%s: is empty; write a name, * for any, or leave the key out", e.path)
 		case !utf8.ValidString(name) || strings.ContainsRune(name, 0):
 			r.wrong(e.node.Line, "%s: %q is not text that MQTT can carry", e.path, name)
-		case strings.Contains(name, "${"):
-			r.wrong(e.node.Line, "%s: %q holds ${, which has a meaning in topics alone", e.path, name)
+		case placeholder == "" && strings.Contains(name, "${"):
+			r.wrong(e.node.Line, "%s: %q holds ${, which has a meaning in topics and clients alone", e.path, name)
+		case strings.Contains(strings.ReplaceAll(name, placeholder, ""), "${"):
+			r.wrong(e.node.Line, "%s: %q holds a ${ that is not known; there is %s", e.path, name, placeholder)
 		default:
 			all = append(all, newPattern(name))
 		}
