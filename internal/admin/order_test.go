@@ -8,7 +8,9 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -73,6 +75,7 @@ func TestOrders(t *testing.T) {
 	require.Contains(t, all["stop-edge"].confirm, "It is the one that answers this page")
 	w := press(a, all["stop-edge"], here)
 	require.Equal(t, http.StatusAccepted, w.Code)
+	require.Eventually(t, func() bool { return slices.Equal([]string{"stop edge"}, f.told()) }, 20*time.Second, time.Millisecond)
 
 	w = press(a, all["reload-edge"], here)
 	require.JSONEq(t, `{"restart":["listeners"]}`, w.Body.String())
