@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"testing"
@@ -97,8 +98,19 @@ func TestExampleOfRules(t *testing.T) {
 		user, topic string
 		retain      bool
 	}
+	come := func(client, user string) (auth.Permissions, error) {
+		return acl.New(rules).Permissions(t.Context(), auth.Client{ID: client, Username: user, Verified: true})
+	}
+	for _, client := range []string{"machine-8", "guest:1", "auto-1", "c"} {
+		_, err := come(client, "machine-7")
+		require.Error(t, err, client)
+	}
+	for client, user := range map[string]string{"machine-7": "machine-7", "machine-7:2": "machine-7", "auto-1": ""} {
+		_, err := come(client, user)
+		require.NoError(t, err, client)
+	}
 	permissions := func(user string) auth.Permissions {
-		p, err := acl.New(rules).Permissions(t.Context(), auth.Client{ID: "c", Username: user, Verified: true})
+		p, err := come(cmp.Or(user, "guest:1"), user)
 		require.NoError(t, err)
 		return p
 	}
