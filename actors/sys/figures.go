@@ -60,6 +60,8 @@ var figures = []figure{
 	{"storage/full", func(c *telemetry.Counters) int64 { return c.StoreFull.Load() }},
 	{"storage/failed", func(c *telemetry.Counters) int64 { return c.StoreFailed.Load() }},
 	{"retained messages/resident", func(c *telemetry.Counters) int64 { return c.RetainedResident.Load() }},
+	{"retained messages/own", func(c *telemetry.Counters) int64 { return c.RetainedOwn.Load() }},
+	{"retained messages/own bytes", func(c *telemetry.Counters) int64 { return c.RetainedOwnBytes.Load() }},
 	{"hooks/failed", func(c *telemetry.Counters) int64 { return c.HooksFailed.Load() }},
 	{"actors/failed/connection", func(c *telemetry.Counters) int64 { return c.FailedConnection.Load() }},
 	{"actors/failed/session", func(c *telemetry.Counters) int64 { return c.FailedSession.Load() }},

@@ -82,8 +82,8 @@ var families = slices.Concat([]family{
 	gauge("queued_memory_bytes", "store/messages/resident", "Of the bytes that wait in Sessions, those in memory; the rest is on disk alone.", func(c *telemetry.Counters) *atomic.Int64 { return &c.BytesResident }),
 	gauge("retained_messages", "retained messages/count", "Retained Messages.", func(c *telemetry.Counters) *atomic.Int64 { return &c.RetainedMessages }),
 	gauge("retained_bytes", "", "Bytes of the Retained Messages.", func(c *telemetry.Counters) *atomic.Int64 { return &c.RetainedBytes }),
-	gauge("retained_own_messages", "", "Of the Retained Messages, those of the broker itself, below $SYS/, which no bound holds.", func(c *telemetry.Counters) *atomic.Int64 { return &c.RetainedOwn }),
-	gauge("retained_own_bytes", "", "Bytes of them.", func(c *telemetry.Counters) *atomic.Int64 { return &c.RetainedOwnBytes }),
+	gauge("retained_own_messages", "retained messages/own", "Of the Retained Messages, those of the broker itself, below $SYS/, which no bound holds.", func(c *telemetry.Counters) *atomic.Int64 { return &c.RetainedOwn }),
+	gauge("retained_own_bytes", "retained messages/own bytes", "Bytes of them.", func(c *telemetry.Counters) *atomic.Int64 { return &c.RetainedOwnBytes }),
 	gauge("retained_memory_bytes", "retained messages/resident", "Of the bytes of Retained Messages, those in memory; the rest is on disk alone.", func(c *telemetry.Counters) *atomic.Int64 { return &c.RetainedResident }),
 
 	{name: "store_bytes", topic: "storage/bytes", help: "Bytes that the data directory takes, about, without files of a merge that is under way.", kind: prometheus.GaugeValue,
