@@ -37,6 +37,11 @@ func (a alone) Add(context.Context, string) ([]string, error) {
 	return nil, fmt.Errorf("the program that runs instance %q looks after no others; start it with several configurations, or another process beside it", a.broker.config.Name)
 }
 
+// Remove implements Instances.
+func (a alone) Remove(_ context.Context, name string) error {
+	return a.known(name, "instance %q runs, and the program that runs it looks after no others")
+}
+
 // known is why something cannot be done, if there is an instance of that name.
 func (a alone) known(name, why string) error {
 	if name != a.broker.config.Name {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/zap"
@@ -75,6 +76,11 @@ type (
 		running chan<- broker
 		reply   chan<- error
 	}
+	// removal takes an instance out that has no broker.
+	removal struct {
+		name  string
+		reply chan<- error
+	}
 	// closing stops all of them for good.
 	closing struct{}
 
@@ -110,6 +116,9 @@ func (m *order) Undelivered() { answer(m.reply, ErrClosed) }
 // Undelivered answers.
 func (m *change) Undelivered() { answer(m.reply, ErrClosed) }
 
+// Undelivered answers.
+func (m *removal) Undelivered() { answer(m.reply, ErrClosed) }
+
 func answer(reply chan<- error, err error) {
 	select {
 	case reply <- err:
@@ -136,6 +145,9 @@ func (d *director) Receive(ctx actor.Context) {
 	case *change:
 		d.current = m
 		d.change(m)
+	case *removal:
+		d.current = m
+		d.remove(m)
 	case *closing:
 		d.close()
 	case *up:
@@ -252,6 +264,21 @@ func (d *director) change(m *change) {
 		m.running <- i.broker
 		answer(m.reply, nil)
 	})
+}
+
+func (d *director) remove(m *removal) {
+	i, err := d.find(m.name)
+	switch {
+	case err != nil:
+		answer(m.reply, err)
+	case i.life.active():
+		answer(m.reply, fmt.Errorf("instance %s: it is %s; only one that is stopped or has failed can be removed, so stop it first", m.name, i.life.state))
+	default:
+		d.table.all = slices.DeleteFunc(slices.Clone(d.table.all), func(other *instance) bool { return other == i })
+		d.log(i).Info("the instance was removed; what it keeps stays where it is")
+		d.show() // before anybody is answered
+		answer(m.reply, nil)
+	}
 }
 
 // close stops all. From here on nothing is started any more.

@@ -177,6 +177,18 @@ func (s *Supervisor) Add(ctx context.Context, file string) (names []string, err 
 	return names, nil
 }
 
+// Remove implements [troupe.Instances]. An instance of the same name can be added afterwards.
+// One that fails when it is the only one left is alone, as its supervision.on_failure takes it.
+func (s *Supervisor) Remove(ctx context.Context, name string) error {
+	leave, err := s.alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	reply := make(chan error, 1)
+	return s.ask(ctx, &removal{name: name, reply: reply}, reply)
+}
+
 // List implements [troupe.Instances].
 func (s *Supervisor) List(context.Context) ([]troupe.Instance, error) {
 	seen := s.table.seen.Load()

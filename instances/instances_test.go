@@ -352,6 +352,37 @@ func TestAdd(t *testing.T) {
 	require.Len(t, list, 3)
 }
 
+// One that is stopped can be taken out, and another of its name can come.
+func TestRemove(t *testing.T) {
+	s := supervise(t, Options{UntilLast: true})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureStop), named("c", configs.OnFailureRestart)))
+	require.ErrorIs(t, s.Remove(within(t), "none"), troupe.ErrNoInstance)
+	require.EqualError(t, s.Remove(within(t), "a"), "instance a: it is running; only one that is stopped or has failed can be removed, so stop it first")
+	s.set(func() { s.wrong["c"] = errLost })
+	s.broker("c").end(errLost)
+	require.Eventually(t, func() bool { return s.status("c").Restarts > 0 }, patience, time.Millisecond)
+	require.ErrorContains(t, s.Remove(within(t), "c"), "so stop it first", "it is tried again")
+	require.NoError(t, s.Stop(within(t), "c"))
+	require.NoError(t, s.Remove(within(t), "c"))
+	s.broker("b").end(errLost)
+	s.becomes("b", troupe.InstanceFailed)
+	require.NoError(t, s.Remove(within(t), "b"))
+	list, err := s.List(t.Context())
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	for _, err := range []error{s.Start(within(t), "b"), s.Stop(within(t), "b"), s.Remove(within(t), "b")} {
+		require.ErrorIs(t, err, troupe.ErrNoInstance)
+	}
+
+	// Nothing of it is in the way, and the one that is left is alone.
+	require.NoError(t, s.Launch(within(t), named("b", configs.OnFailureStop)))
+	require.NoError(t, s.Stop(within(t), "b"))
+	require.NoError(t, s.Remove(within(t), "b"))
+	s.broker("a").end(errLost)
+	require.EqualError(t, s.over(), errLost.Error())
+	require.ErrorIs(t, s.Remove(within(t), "a"), ErrClosed)
+}
+
 // The loops of the machine are shared out, unless an instance says how many.
 func TestEventLoops(t *testing.T) {
 	s := supervise(t, Options{})

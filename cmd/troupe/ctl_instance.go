@@ -23,12 +23,12 @@ func newCtlInstance() *cobra.Command {
 		Use:   "instance",
 		Short: "Look after the instances of a running process",
 		Long: `Instance asks any instance of the process for all of them, and has one started,
-stopped or reloaded while the others go on. Of a configuration file with several
+stopped, reloaded or removed while the others go on. Of a configuration file with several
 instances, any that answers will do.`,
 		Args: knownCommand,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(newInstanceList(), newInstanceStart(), newInstanceStop(), newInstanceReload(), newInstanceAdd())
+	c.AddCommand(newInstanceList(), newInstanceStart(), newInstanceStop(), newInstanceReload(), newInstanceAdd(), newInstanceRemove())
 	return c
 }
 
@@ -110,6 +110,51 @@ without that file.`, oneArgument("the configuration file to add"),
 			_, err = fmt.Fprintln(out, strings.Join(names, "\n"))
 			return err
 		})
+}
+
+func newInstanceRemove() *cobra.Command {
+	var stop bool
+	c := instanceCommand("remove instance", "Take an instance that is stopped or has failed out of the process",
+		`What it keeps stays where it is, and so does its configuration: if the process was
+started with that, the next SIGHUP or start brings the instance back, so take it out
+there first. One that runs is refused, unless it is to be stopped before that.`, oneInstance,
+		func(ctx context.Context, client *control.Client, out io.Writer, name string) error {
+			if stop {
+				if err := stopFirst(ctx, client, name); err != nil {
+					return err
+				}
+			}
+			i, err := client.Remove(ctx, name)
+			if err != nil {
+				return err
+			}
+			if i.DataDir != "" {
+				_, err = fmt.Fprintf(out, "what instance %s keeps is still in %s\n", name, i.DataDir)
+			}
+			if i.ConfigFile != "" {
+				_, err = fmt.Fprintf(out, "if it is still in %s, and the process was started with that, the next SIGHUP or start brings it back\n", i.ConfigFile)
+			}
+			return err
+		})
+	c.Flags().BoolVar(&stop, "stop", false, "stop it first, if it is not stopped")
+	return c
+}
+
+// stopFirst stops an instance, if it runs or is going to.
+func stopFirst(ctx context.Context, client *control.Client, name string) error {
+	all, err := client.Instances(ctx)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(all, func(i control.Instance) bool { return i.Name == name })
+	if at < 0 || all[at].State == control.InstanceStopped || all[at].State == control.InstanceFailed {
+		return nil // whether it is there is said by who removes it
+	}
+	i, err := client.Stop(ctx, name)
+	if err == nil && i.State == control.InstanceStopping {
+		err = fmt.Errorf("instance %s is stopping, and not removed: no other instance answers that could do it; if others run, name one of them", name)
+	}
+	return err
 }
 
 // apartFromName are the keys that need a restart of an instance, and whether its

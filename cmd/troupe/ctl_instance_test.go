@@ -86,6 +86,8 @@ func (f fleet) Reload(_ context.Context, name string) ([]string, error) {
 	return []string{"listeners", "name"}, f.note("reload", name)
 }
 
+func (f fleet) Remove(_ context.Context, name string) error { return f.note("remove", name) }
+
 func (f fleet) Add(_ context.Context, file string) ([]string, error) {
 	if filepath.Base(file) == "wrong.yaml" {
 		return nil, errors.New("port 1883 is that of edge")
@@ -133,7 +135,7 @@ func TestCtlInstance(t *testing.T) {
 	r = ctl("add", "wrong.yaml")
 	require.Equal(t, exitFailure, r.code)
 	require.Contains(t, r.stderr, "port 1883 is that of edge")
-	for _, action := range []string{"start", "stop", "reload"} {
+	for _, action := range []string{"start", "stop", "reload", "remove"} {
 		r = ctl(action, "none")
 		require.Equal(t, exitFailure, r.code)
 		require.Contains(t, r.stderr, `there is no instance "none"; there are: edge, plant`)
@@ -271,12 +273,27 @@ func TestCtlOfAProcessWithInstances(t *testing.T) {
 	require.Equal(t, exitFailure, r.code)
 	require.Contains(t, r.stderr, `there is no instance "x"; there are: a, b, c, d`)
 
+	// One is removed, once it is stopped, and what it keeps stays.
+	r = s.ctl("remove", "c", "-c", "all.yaml")
+	require.Equal(t, exitFailure, r.code)
+	require.Contains(t, r.stderr, "instance c: it is running; only one that is stopped or has failed can be removed, so stop it first")
+	require.Equal(t, result{exitDone, "what instance c keeps is still in " + filepath.Join(s.dir, "data", "c") + "\n" +
+		"if it is still in " + filepath.Join(s.dir, "all.yaml") + ", and the process was started with that, the next SIGHUP or start brings it back\n", ""},
+		s.ctl("remove", "--stop", "c", "-c", "all.yaml"))
+	require.Equal(t, map[string]control.InstanceState{"a": running, "b": running, "d": running}, s.states("-c", "all.yaml"))
+	require.DirExists(t, filepath.Join(s.dir, "data", "c"))
+	require.Equal(t, result{exitDone, "", ""}, s.ctl("stop", "d", "-c", "all.yaml"))
+	require.Equal(t, exitDone, s.ctl("remove", "--stop", "d", "-c", "all.yaml").code)
+	require.Equal(t, result{exitDone, "d\n", ""}, s.ctl("add", "more.yaml", "-c", "all.yaml"))
+
 	// The one that is asked answers before it stops, and the process ends with the last.
-	for _, name := range []string{"a", "b", "c"} {
+	for _, name := range []string{"a", "b"} {
 		require.Equal(t, result{exitDone, "", ""}, s.ctl("stop", name, "--data-dir", "more"))
 	}
-	require.Equal(t, map[string]control.InstanceState{"a": stopped, "b": stopped, "c": stopped, "d": running}, s.states("--data-dir", "more"))
-	require.Equal(t, result{exitDone, "instance d is stopping\n", ""}, s.ctl("stop", "d", "--data-dir", "more"))
+	require.Equal(t, map[string]control.InstanceState{"a": stopped, "b": stopped, "d": running}, s.states("--data-dir", "more"))
+	r = s.ctl("remove", "--stop", "d", "--data-dir", "more")
+	require.Equal(t, exitFailure, r.code)
+	require.Contains(t, r.stderr, "instance d is stopping, and not removed")
 	require.Equal(t, exitDone, s.exit(t))
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/troupemq/troupe/internal/control"
 	"github.com/troupemq/troupe/protocol/packet"
 )
 
@@ -203,4 +204,20 @@ func TestHangupLetsInABridgeThatWasRefused(t *testing.T) {
 	user("edge")
 	require.NoError(t, s.command.Process.Signal(syscall.SIGHUP))
 	s.says(`"instance":"edge"`, `"message":"connected"`, `"upstream":"instance://hub"`)
+}
+
+// An instance that was removed by a command and is still in a file comes back
+// with SIGHUP, and one whose file has another name for it does not come twice.
+func TestHangupBringsBackWhatWasRemoved(t *testing.T) {
+	file := func(name string) string {
+		return "name: " + name + "\ndata_dir: " + name + "\nlisteners: [{name: tcp, address: '127.0.0.1:0'}]\n"
+	}
+	s := serveSeveral(t, place(t), map[string]string{"a.yaml": file("a"), "b.yaml": file("b")}, "-c", "a.yaml", "-c", "b.yaml")
+	s.says("troupe: b: data directory")
+	require.Equal(t, exitDone, s.ctl("remove", "--stop", "b", "-c", "a.yaml").code)
+	require.NoError(t, os.WriteFile(filepath.Join(s.dir, "a.yaml"), []byte(file("x")), 0o600))
+	require.NoError(t, s.command.Process.Signal(syscall.SIGHUP))
+	s.says("a new instance was started", `"instance":"b"`)
+	s.says("the name has changed, which needs a restart of the process")
+	require.Equal(t, map[string]control.InstanceState{"a": control.InstanceRunning, "b": control.InstanceRunning}, s.states("--data-dir", "b"))
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -213,8 +214,12 @@ func (s *server) reload(ctx context.Context, launched []configs.Instance) []conf
 		known[i.Name] = true
 		s.reloadOne(ctx, i.Name, field(i.Name, len(list)))
 	}
-	if !several(nil, launched) {
+	if len(launched) == 1 && launched[0].Entry == "" {
 		return launched
+	}
+	taken := make(map[string]bool) // files of one instance, which may have another name there now
+	for _, was := range launched {
+		taken[was.File] = taken[was.File] || was.Entry == "" && known[was.Config.Name]
 	}
 	all, err := s.load()
 	if err != nil {
@@ -222,7 +227,7 @@ func (s *server) reload(ctx context.Context, launched []configs.Instance) []conf
 		return launched
 	}
 	for _, i := range all {
-		if known[i.Config.Name] {
+		if known[i.Config.Name] || i.Entry == "" && taken[i.File] {
 			continue
 		}
 		if err := s.running.Launch(ctx, i); err != nil && !errors.Is(err, context.DeadlineExceeded) { // then it is still starting
@@ -230,7 +235,7 @@ func (s *server) reload(ctx context.Context, launched []configs.Instance) []conf
 			continue
 		}
 		s.log.Info("a new instance was started", zap.String("instance", i.Config.Name))
-		launched = append(launched, i)
+		launched = append(slices.DeleteFunc(slices.Clone(launched), func(was configs.Instance) bool { return was.Config.Name == i.Config.Name }), i)
 	}
 	return launched
 }

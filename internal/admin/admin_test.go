@@ -39,14 +39,13 @@ func (f *fleet) note(format string, args ...any) error {
 	return f.err
 }
 
-func (f *fleet) Start(_ context.Context, name string) error { return f.note("start %s", name) }
-func (f *fleet) Stop(_ context.Context, name string) error  { return f.note("stop %s", name) }
+func (f *fleet) Start(_ context.Context, name string) error  { return f.note("start %s", name) }
+func (f *fleet) Stop(_ context.Context, name string) error   { return f.note("stop %s", name) }
+func (f *fleet) Remove(_ context.Context, name string) error { return f.note("remove %s", name) }
 func (f *fleet) Reload(_ context.Context, name string) ([]string, error) {
 	return []string{"listeners"}, f.note("reload %s", name)
 }
 func (f *fleet) Add(context.Context, string) ([]string, error) { return nil, nil }
-
-func (f *fleet) Remove(context.Context, string) error { return nil }
 
 // told is what it was told since it was asked last.
 func (f *fleet) told() []string {

@@ -110,7 +110,7 @@ func TestDocumentSaysWhatEverythingIs(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 13, calls)
+	require.Equal(t, 14, calls)
 	require.Contains(t, d.Parts.Schemas, "Problem")
 	require.NotContains(t, d.Parts.Schemas, "ErrorModel")
 	for name, s := range d.Parts.Schemas {

@@ -55,6 +55,10 @@ func instanceRoutes(api huma.API) {
 	adding.DefaultStatus, adding.MaxBodyBytes = http.StatusCreated, 64<<10
 	huma.Register(api, adding, of((*API).addInstances))
 
+	huma.Register(api, operation("remove-instance", http.MethodDelete, "/v1/instances/{name}", "Remove an instance",
+		"Takes one out that is stopped or has failed, and answers how it was. Its data directory and its configuration file stay as they are; if the process was started with that file, the next SIGHUP or start brings the instance back.",
+		http.StatusForbidden, http.StatusConflict), of((*API).removeInstance))
+
 	action := func(action, summary, description string) huma.Operation {
 		return operation(action+"-instance", http.MethodPost, "/v1/instances/{name}/"+action, summary, description, http.StatusForbidden, http.StatusConflict)
 	}
@@ -99,6 +103,17 @@ func (a *API) reloadInstance(ctx context.Context, in *instanceNamed) (*body[Relo
 		return nil, err
 	}
 	return &body[Reloaded]{Reloaded{some(restart)}}, nil
+}
+
+func (a *API) removeInstance(ctx context.Context, in *instanceNamed) (*body[Instance], error) {
+	last, err := a.showInstance(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.judge(ctx, in.Name, a.handlers.Instances.Remove(ctx, in.Name)); err != nil {
+		return nil, err
+	}
+	return last, nil
 }
 
 func (a *API) stopInstance(ctx context.Context, in *instanceNamed) (*huma.StreamResponse, error) {
@@ -229,6 +244,11 @@ func (c *Client) Start(ctx context.Context, name string) error {
 // it is the one that answers.
 func (c *Client) Stop(ctx context.Context, name string) (i Instance, err error) {
 	return i, c.ask(ctx, http.MethodPost, "/v1/instances/"+url.PathEscape(name)+"/stop", nil, &i)
+}
+
+// Remove has an instance taken out that is stopped or has failed, and returns how it was.
+func (c *Client) Remove(ctx context.Context, name string) (i Instance, err error) {
+	return i, c.ask(ctx, http.MethodDelete, "/v1/instances/"+url.PathEscape(name), nil, &i)
 }
 
 // Reload has an instance read its configuration again. What needs a restart is in

@@ -28,6 +28,9 @@ type Instances interface {
 	// beside those that there are, none is added; one that is added and does not start is
 	// looked after like any other.
 	Add(ctx context.Context, file string) (names []string, err error)
+	// Remove takes one out that is stopped or has failed; one that runs, or is going to, is an
+	// error. What it keeps stays where it is.
+	Remove(ctx context.Context, name string) error
 }
 
 // ErrNoInstance is returned by Instances for a name that is not there. The answer

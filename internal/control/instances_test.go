@@ -71,6 +71,14 @@ func (f *fleet) Reload(_ context.Context, name string) ([]string, error) {
 	return []string{"listeners", "limits.max_connections"}, f.become(name, InstanceRunning, InstanceRunning)
 }
 
+func (f *fleet) Remove(_ context.Context, name string) error {
+	err := f.become(name, InstanceStopped, InstanceStopped)
+	if err == nil {
+		delete(f.all, name)
+	}
+	return err
+}
+
 func (f *fleet) Add(_ context.Context, file string) ([]string, error) {
 	if strings.HasSuffix(file, "wrong.yaml") {
 		return nil, errors.New(file + ":3: nmae: unknown key; did you mean name?")
@@ -127,6 +135,26 @@ func TestInstancesAreToldWhatToDo(t *testing.T) {
 	_, err = c.Add(t.Context(), "new.yaml")
 	require.ErrorContains(t, err, `config: "new.yaml" is not an absolute path`)
 	require.Len(t, f.added, 1)
+}
+
+func TestRemoveInstance(t *testing.T) {
+	dir := directory(t)
+	serve(t, dir, Handlers{Name: "edge", Instances: newFleet("plant", "edge")})
+	c := connect(t, dir)
+	_, err := c.Remove(t.Context(), "plant")
+	require.ErrorContains(t, err, `instance "plant" is running`)
+	var p *Problem
+	require.ErrorAs(t, err, &p)
+	require.Equal(t, http.StatusConflict, p.Status)
+	_, err = c.Stop(t.Context(), "plant")
+	require.NoError(t, err)
+	i, err := c.Remove(t.Context(), "plant")
+	require.NoError(t, err)
+	require.Equal(t, "plant", i.Name)
+	require.Equal(t, InstanceStopped, i.State)
+	_, err = c.Remove(t.Context(), "plant")
+	require.ErrorAs(t, err, &p)
+	require.Equal(t, Problem{Status: 404, Title: "Not Found", Detail: `there is no instance "plant"; there are: edge`}, *p)
 }
 
 func TestInstanceThatIsNotThere(t *testing.T) {
