@@ -59,8 +59,8 @@ func (t *tree) used(c *configs.Config, p *pace, now time.Time) []InstanceShare {
 		held("session.total.max_messages", "messages", n.MessagesQueued.Load(), int64(c.Session.Total.MaxMessages)),
 		held("session.total.max_bytes", "bytes", n.BytesQueued.Load(), int64(c.Session.Total.MaxBytes)),
 		held("session.total.memory", "bytes", n.BytesResident.Load(), int64(c.Session.Total.Memory)),
-		held("retained.max_messages", "messages", n.RetainedMessages.Load(), int64(c.Retained.MaxMessages)),
-		held("retained.max_bytes", "bytes", n.RetainedBytes.Load(), int64(c.Retained.MaxBytes)),
+		held("retained.max_messages", "messages", n.RetainedForClients(), int64(c.Retained.MaxMessages)),
+		held("retained.max_bytes", "bytes", n.RetainedBytesForClients(), int64(c.Retained.MaxBytes)),
 		held("retained.memory", "bytes", n.RetainedResident.Load(), int64(c.Retained.Memory)),
 	}
 	if s, ok := t.storage.bounded(); ok {

@@ -88,7 +88,9 @@ func (c *Counters) Connected() {
 
 // RetainedForClients is how many Retained Messages bounds hold: all but the
 // broker's own.
-func (c *Counters) RetainedForClients() int64 { return c.RetainedMessages.Load() - c.RetainedOwn.Load() }
+func (c *Counters) RetainedForClients() int64 {
+	return c.RetainedMessages.Load() - c.RetainedOwn.Load()
+}
 
 // RetainedBytesForClients is how many bytes of them.
 func (c *Counters) RetainedBytesForClients() int64 {
