@@ -2,14 +2,17 @@ package admin
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
+	"strings"
 
 	"github.com/troupemq/troupe/internal/control"
 )
 
-// order is a button: a POST to a route of the API, relative to the page.
+// order is a button: a request to a route of the API, relative to the page.
 type order struct {
 	Label   string
+	Method  string // POST or DELETE, which the script alone can send
 	ID      string // of the element
 	URL     string
 	Confirm string // what is asked before; empty: nothing is interrupted
@@ -21,7 +24,7 @@ type order struct {
 func instanceOrders(i *control.Instance, answers bool, last bool) []order {
 	do := func(action, label, confirm, waits, done string) order {
 		return order{
-			Label: label, ID: action + "-" + i.Name, URL: "v1/instances/" + url.PathEscape(i.Name) + "/" + action,
+			Label: label, Method: http.MethodPost, ID: action + "-" + i.Name, URL: "v1/instances/" + url.PathEscape(i.Name) + "/" + action,
 			Confirm: confirm, Waits: i.Name + " " + waits, Done: i.Name + " " + done,
 		}
 	}
@@ -41,7 +44,10 @@ func instanceOrders(i *control.Instance, answers bool, last bool) []order {
 		"reads its configuration …", "has its configuration as it is now")
 	switch i.State {
 	case control.InstanceStopped, control.InstanceFailed:
-		return []order{start, reload}
+		remove := do("remove", "Remove", fmt.Sprintf("Remove instance %s from the process? Its data and its configuration stay where they are; if the process was started with that file, the next SIGHUP or start brings it back.", i.Name),
+			"is being removed …", "is removed")
+		remove.Method, remove.URL = http.MethodDelete, strings.TrimSuffix(remove.URL, "/remove")
+		return []order{start, reload, remove}
 	case control.InstanceWaiting:
 		return []order{start, stop, reload}
 	case control.InstanceRunning:
@@ -54,7 +60,7 @@ func instanceOrders(i *control.Instance, answers bool, last bool) []order {
 // bridgeOrder makes an order to a bridge of an instance.
 func bridgeOrder(instance, bridge, action, label, confirm, waits, done string) order {
 	return order{
-		Label: label, ID: action + "-" + instance + "-" + bridge,
+		Label: label, Method: http.MethodPost, ID: action + "-" + instance + "-" + bridge,
 		URL:     "v1/bridges/" + url.PathEscape(bridge) + "/" + action + "?instance=" + url.QueryEscape(instance),
 		Confirm: confirm, Waits: "Bridge " + bridge + " " + waits, Done: "Bridge " + bridge + " " + done,
 	}

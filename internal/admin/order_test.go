@@ -18,21 +18,21 @@ import (
 )
 
 // button is an order of a page.
-type button struct{ label, url, confirm string }
+type button struct{ label, method, url, confirm string }
 
 func buttons(t *testing.T, h http.Handler, target string) map[string]button {
 	t.Helper()
 	all := make(map[string]button)
-	for _, m := range regexp.MustCompile(`<form id="([^"]*)" method="post" action="([^"]*)" data-confirm="([^"]*)"[^>]*><button>([^<]*)`).FindAllStringSubmatch(open(t, h, target).Body.String(), -1) {
+	for _, m := range regexp.MustCompile(`<form id="([^"]*)" method="post" action="([^"]*)" data-method="([^"]*)" data-confirm="([^"]*)"[^>]*><button>([^<]*)`).FindAllStringSubmatch(open(t, h, target).Body.String(), -1) {
 		require.NotContains(t, all, m[1], "an id is there once")
-		all[html.UnescapeString(m[1])] = button{m[4], html.UnescapeString(m[2]), html.UnescapeString(m[3])}
+		all[html.UnescapeString(m[1])] = button{m[5], m[3], html.UnescapeString(m[2]), html.UnescapeString(m[4])}
 	}
 	return all
 }
 
 // press sends an order as the script does, from a page of the site.
 func press(h http.Handler, b button, site string) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodPost, "http://localhost:8080/"+b.url, nil)
+	r := httptest.NewRequest(b.method, "http://localhost:8080/"+b.url, nil)
 	r.Header.Set("Origin", site)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -51,7 +51,7 @@ func TestOrders(t *testing.T) {
 	all := buttons(t, a, "/")
 	want := map[string]string{ // by id, what is done
 		"stop-edge": "", "reload-edge": "reload edge", "stop-pl ant": "stop pl ant", "reload-pl ant": "reload pl ant",
-		"start-off": "start off", "reload-off": "reload off", "start-later": "start later", "stop-later": "stop later", "reload-later": "reload later", "stop-begins": "stop begins",
+		"start-off": "start off", "reload-off": "reload off", "remove-off": "remove off", "start-later": "start later", "stop-later": "stop later", "reload-later": "reload later", "stop-begins": "stop begins",
 		"pause-pl ant-uplink": `pause uplink of pl ant to ""`, "drain-pl ant-uplink": `drain uplink of pl ant to ""`, "switch-pl ant-uplink": `switch uplink of pl ant to ""`,
 		"switch-pl ant-uplink-mqtts://node2:8883": `switch uplink of pl ant to "mqtts://node2:8883"`,
 		"resume-pl ant-pau/sed?":                  `resume pau/sed? of pl ant to ""`,

@@ -83,10 +83,10 @@ function say(text) {
   return tell;
 }
 
-async function order(url, {waits, done}) {
+async function order(url, {method, waits, done}) {
   const tell = say(waits);
   try {
-    const answer = await fetch(url, {method: "POST"});
+    const answer = await fetch(url, {method});
     const text = await answer.text();
     let what = {};
     try { what = JSON.parse(text); } catch { /* there need not be any */ }
