@@ -14,6 +14,7 @@ import (
 
 	"github.com/troupemq/troupe/internal/admin"
 	"github.com/troupemq/troupe/internal/control"
+	"github.com/troupemq/troupe/internal/metrics"
 	"github.com/troupemq/troupe/persistence/backup"
 )
 
@@ -68,7 +69,7 @@ func (b *Broker) answer() {
 	h := control.Handlers{
 		Name: b.config.Name, Version: Version(), Log: b.log,
 		Storage: b.usage, Backup: b.backup, Bridges: b.bridgesForControl, Order: b.order, Instances: b.instances,
-		Other: b.other, Page: admin.Page{},
+		Other: b.other, Page: admin.Page{}, Metrics: metrics.Handler(b.metricsOfAll(), b.log),
 	}
 	if h.Instances == nil {
 		h.Instances = alone{b}

@@ -63,7 +63,7 @@ func (b *Broker) openListener(ctx context.Context, l configs.Listener) (handedLi
 		}
 		opened.secure = tlsserver.New(settings)
 	}
-	socket, err := open(ctx, l)
+	socket, err := open(ctx, "listener "+l.Name, l.Address)
 	if err != nil {
 		return opened, err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/troupemq/troupe/configs"
 	"github.com/troupemq/troupe/internal/holder"
 	"github.com/troupemq/troupe/persistence/badger"
 )
@@ -22,12 +21,19 @@ func (b *Broker) Probe(ctx context.Context) error {
 	}
 	var wrong []error
 	for _, l := range b.config.Listeners {
-		socket, err := open(ctx, l)
+		socket, err := open(ctx, "listener "+l.Name, l.Address)
 		if err != nil {
 			wrong = append(wrong, err)
 			continue
 		}
 		_ = socket.Close()
+	}
+	if address := b.config.Metrics.Address; address != "" {
+		if socket, err := open(ctx, "metrics", address); err != nil {
+			wrong = append(wrong, err)
+		} else {
+			_ = socket.Close()
+		}
 	}
 	if b.store == nil && b.config.DataDir != "" {
 		if err := badger.InUse(b.config.DataDir, badger.Options{Holder: holding}); err != nil {
@@ -37,12 +43,12 @@ func (b *Broker) Probe(ctx context.Context) error {
 	return errors.Join(wrong...)
 }
 
-// open opens the port of a listener.
-func open(ctx context.Context, l configs.Listener) (net.Listener, error) {
+// open opens a port for what is called so in the error.
+func open(ctx context.Context, what, address string) (net.Listener, error) {
 	var config net.ListenConfig
-	socket, err := config.Listen(ctx, "tcp", l.Address)
+	socket, err := config.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("listener %s: cannot listen on %s: %w", l.Name, l.Address, holder.InUse(l.Address, reason(err)))
+		return nil, fmt.Errorf("%s: cannot listen on %s: %w", what, address, holder.InUse(address, reason(err)))
 	}
 	return socket, nil
 }

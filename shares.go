@@ -64,30 +64,53 @@ func (s *storage) maintainAgain() time.Duration {
 	return maintainEvery
 }
 
+// share is one thing of which the instance may use so much.
+type share struct {
+	key, unit string       // in the configuration; of what is used, and of the limit
+	topic     string       // of the limit, below $SYS/broker/limits/; empty: it is none of these
+	limit     func() int64 // 0: there is no bound
+	used      func() int64 // nil: it is a rate, which pace measures
+	reached   func() int64 // nil: that is not counted
+}
+
+// listShares lists them, before anybody can change the configuration.
+func (t *tree) listShares() []share {
+	c, n := &t.broker.config, t.counters
+	fixed := func(limit int64) func() int64 { return func() int64 { return limit } }
+	held := func() int64 { return t.rate.Figures(time.Now().UnixMilli()).Episodes }
+	list := []share{
+		{key: "limits.max_connections", unit: "connections", topic: "connections", limit: fixed(int64(c.Limits.MaxConnections)), used: n.ConnectionsOpen.Load},
+		{key: "limits.rate.messages_per_second", unit: perSecondMessages, topic: "rate/messages", limit: func() int64 { messages, _ := t.rate.Bounds(); return messages }, reached: held},
+		{key: "limits.rate.bytes_per_second", unit: perSecondBytes, topic: "rate/bytes", limit: func() int64 { _, bytes := t.rate.Bounds(); return bytes }, reached: held},
+		{key: "session.total.max_messages", unit: "messages", topic: "queued/messages", limit: fixed(int64(c.Session.Total.MaxMessages)), used: n.MessagesQueued.Load},
+		{key: "session.total.max_bytes", unit: "bytes", topic: "queued/bytes", limit: fixed(int64(c.Session.Total.MaxBytes)), used: n.BytesQueued.Load},
+		{key: "session.total.memory", unit: "bytes", topic: "queued/memory", limit: fixed(int64(c.Session.Total.Memory)), used: n.BytesResident.Load},
+		{key: "retained.max_messages", unit: "messages", topic: "retained/messages", limit: fixed(int64(c.Retained.MaxMessages)), used: n.RetainedForClients},
+		{key: "retained.max_bytes", unit: "bytes", topic: "retained/bytes", limit: fixed(int64(c.Retained.MaxBytes)), used: n.RetainedBytesForClients},
+		{key: "retained.memory", unit: "bytes", topic: "retained/memory", limit: fixed(int64(c.Retained.Memory)), used: n.RetainedResident.Load},
+	}
+	if s, ok := t.storage.bounded(); ok {
+		list = append(list, share{key: "persistence.max_disk", unit: "bytes", limit: t.maxDisk.Load, used: s.Taken, reached: n.StoreFull.Load})
+	}
+	return list
+}
+
 // shareFigures are the bounds of the instance and how often they held somebody
 // up, for $SYS. What is used of most of them is counted there already.
 func (t *tree) shareFigures() []sys.Figure {
-	bound := func(key string, value func() int64) sys.Figure {
-		return sys.Figure{Topic: "limits/" + key, Value: value}
+	var list []sys.Figure
+	for _, s := range t.shares {
+		if s.topic != "" {
+			list = append(list, sys.Figure{Topic: "limits/" + s.topic, Value: s.limit})
+		}
 	}
-	fixed := func(n int64) func() int64 { return func() int64 { return n } }
-	c := &t.broker.config // before anybody can change it
 	held := func() rate.Figures { return t.rate.Figures(time.Now().UnixMilli()) }
-	list := []sys.Figure{
-		bound("connections", fixed(int64(c.Limits.MaxConnections))),
-		bound("rate/messages", func() int64 { messages, _ := t.rate.Bounds(); return messages }),
-		bound("rate/bytes", func() int64 { _, bytes := t.rate.Bounds(); return bytes }),
-		bound("queued/messages", fixed(int64(c.Session.Total.MaxMessages))),
-		bound("queued/bytes", fixed(int64(c.Session.Total.MaxBytes))),
-		bound("queued/memory", fixed(int64(c.Session.Total.Memory))),
-		bound("retained/messages", fixed(int64(c.Retained.MaxMessages))),
-		bound("retained/bytes", fixed(int64(c.Retained.MaxBytes))),
-		bound("retained/memory", fixed(int64(c.Retained.Memory))),
-		bound("disk", t.maxDisk.Load),
-		{Topic: "slowed/waiting", Value: func() int64 { return held().Waiting }},
-		{Topic: "slowed/count", Value: func() int64 { return held().Episodes }},
-		{Topic: "slowed/milliseconds", Value: func() int64 { return held().Time.Milliseconds() }},
-	}
+	list = append(list,
+		sys.Figure{Topic: "limits/disk", Value: t.maxDisk.Load},
+		sys.Figure{Topic: "slowed/waiting", Value: func() int64 { return held().Waiting }},
+		sys.Figure{Topic: "slowed/count", Value: func() int64 { return held().Episodes }},
+		sys.Figure{Topic: "slowed/milliseconds", Value: func() int64 { return held().Time.Milliseconds() }},
+	)
 	if s, ok := t.storage.bounded(); ok {
 		list = append(list, sys.Figure{Topic: "storage/bytes", Value: s.Taken})
 	}

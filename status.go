@@ -44,8 +44,11 @@ func (b *Broker) Status() Instance {
 		if b.tree.counters.StoreStalled.Load() != 0 {
 			s.Trouble = nothingWritten
 		}
+		if b.metrics.socket != nil {
+			s.MetricsAddress = b.metrics.socket.Addr().String()
+		}
 		s.Connections = b.tree.counters.ConnectionsOpen.Load()
-		s.Shares = b.tree.used(&b.config, &b.admin.pace, time.Now())
+		s.Shares = b.tree.used(&b.admin.pace, time.Now())
 	}
 	return s
 }

@@ -52,6 +52,7 @@ type tree struct {
 	subscriptions subscriptions // of the program
 	rate          *rate.Share   // of all who send
 	maxDisk       atomic.Int64  // bytes that the data directory may take, 0: any number
+	shares        []share       // of the instance
 	figures       []sys.Figure  // of the shares
 	hooks         *hooks.Hooks  // of the program; nil: none
 
@@ -127,6 +128,7 @@ func plant(b *Broker, g ground, open []handedListener) (*tree, error) {
 	t.tables.Waits = g.storage.waits()
 	t.rate = rate.New(t.loops[0], t.slowed)
 	t.setShares(&b.config)
+	t.shares = t.listShares()
 	t.figures = t.shareFigures()
 	t.clients.Registries = make([]*actor.PID, registriesALoop*len(t.loops))
 	if err := t.restore(); err != nil {

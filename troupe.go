@@ -55,6 +55,7 @@ import (
 	"github.com/troupemq/troupe/internal/auth/acl"
 	"github.com/troupemq/troupe/internal/auth/password"
 	"github.com/troupemq/troupe/internal/eventloop"
+	"github.com/troupemq/troupe/internal/metrics"
 	"github.com/troupemq/troupe/persistence"
 )
 
@@ -96,6 +97,7 @@ type Broker struct {
 
 	instances Instances // of the process; nil: this one alone
 	admin     endpoint
+	metrics   metering
 	actors    func() *actor.ActorSystem
 	refused   []error // what options were given and cannot be
 	requests  *requests
@@ -153,6 +155,7 @@ func New(options ...Option) (*Broker, error) {
 		names[l.name] = true
 	}
 	b.log = b.log.With(zap.String("instance", b.config.Name))
+	b.metrics.collector = metrics.New(b.config.Name, b.reading)
 	return b, nil
 }
 
@@ -180,9 +183,13 @@ func (b *Broker) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.grow(ctx, open); err != nil {
+	if err := b.openMetrics(ctx); err != nil {
 		closeAll(open)
 		return err
+	}
+	if err := b.grow(ctx, open); err != nil {
+		closeAll(open)
+		return errors.Join(err, b.metrics.close())
 	}
 	b.phase, b.since = running, time.Now()
 	go b.watch(b.tree)
@@ -228,6 +235,7 @@ func (b *Broker) grow(ctx context.Context, open []handedListener) error {
 		kept.serve()
 	}
 	b.answer()
+	b.measure(t)
 	return nil
 }
 
@@ -235,7 +243,7 @@ func (b *Broker) grow(ctx context.Context, open []handedListener) error {
 func (b *Broker) clear(t *tree) error {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeMost)
 	defer cancel()
-	err := b.hush()
+	err := errors.Join(b.hush(), b.metrics.close())
 	_ = b.loops.Close(ctx)
 	if t != nil {
 		t.system.Close()

@@ -1,10 +1,6 @@
 package troupe
 
-import (
-	"time"
-
-	"github.com/troupemq/troupe/configs"
-)
+import "time"
 
 // sample is how much Clients had sent at one moment.
 type sample struct {
@@ -37,34 +33,30 @@ func (p *pace) now(s sample) (messages, bytes float64) {
 	return float64(s.messages-p.before.messages) / passed.Seconds(), float64(s.bytes-p.before.bytes) / passed.Seconds()
 }
 
+// Units of rates.
+const (
+	perSecondMessages = "messages/s"
+	perSecondBytes    = "bytes/s"
+)
+
 // used is what an instance uses of what it may use.
-func (t *tree) used(c *configs.Config, p *pace, now time.Time) []InstanceShare {
-	n := t.counters
-	share := func(name, unit string, used float64, limit int64, reached ...int64) InstanceShare {
-		s := InstanceShare{Name: name, Unit: unit, Used: used, Limit: float64(limit)}
-		if len(reached) > 0 {
-			s.Reached = &reached[0]
+func (t *tree) used(p *pace, now time.Time) []InstanceShare {
+	messages, bytes := p.now(sample{now, t.counters.PublishReceived.Load(), t.counters.BytesReceived.Load()})
+	all := make([]InstanceShare, len(t.shares))
+	for i, s := range t.shares {
+		all[i] = InstanceShare{Name: s.key, Unit: s.unit, Limit: float64(s.limit())}
+		switch {
+		case s.used != nil:
+			all[i].Used = float64(s.used())
+		case s.unit == perSecondMessages:
+			all[i].Used = messages
+		case s.unit == perSecondBytes:
+			all[i].Used = bytes
 		}
-		return s
-	}
-	held := func(name, unit string, used int64, limit int64, reached ...int64) InstanceShare {
-		return share(name, unit, float64(used), limit, reached...)
-	}
-	messages, bytes := p.now(sample{now, n.PublishReceived.Load(), n.BytesReceived.Load()})
-	waited := t.rate.Figures(now.UnixMilli()).Episodes
-	all := []InstanceShare{
-		held("limits.max_connections", "connections", n.ConnectionsOpen.Load(), int64(c.Limits.MaxConnections)),
-		share("limits.rate.messages_per_second", "messages/s", messages, int64(c.Limits.Rate.MessagesPerSecond), waited),
-		share("limits.rate.bytes_per_second", "bytes/s", bytes, int64(c.Limits.Rate.BytesPerSecond), waited),
-		held("session.total.max_messages", "messages", n.MessagesQueued.Load(), int64(c.Session.Total.MaxMessages)),
-		held("session.total.max_bytes", "bytes", n.BytesQueued.Load(), int64(c.Session.Total.MaxBytes)),
-		held("session.total.memory", "bytes", n.BytesResident.Load(), int64(c.Session.Total.Memory)),
-		held("retained.max_messages", "messages", n.RetainedForClients(), int64(c.Retained.MaxMessages)),
-		held("retained.max_bytes", "bytes", n.RetainedBytesForClients(), int64(c.Retained.MaxBytes)),
-		held("retained.memory", "bytes", n.RetainedResident.Load(), int64(c.Retained.Memory)),
-	}
-	if s, ok := t.storage.bounded(); ok {
-		all = append(all, held("persistence.max_disk", "bytes", s.Taken(), int64(c.Persistence.MaxDisk), n.StoreFull.Load()))
+		if s.reached != nil {
+			reached := s.reached()
+			all[i].Reached = &reached
+		}
 	}
 	return all
 }

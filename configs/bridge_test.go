@@ -204,18 +204,19 @@ func TestChanges(t *testing.T) {
 
 	new.Bridges = []Bridge{NewBridge("a", "mqtt://x")}
 	new.Log.Level = LogDebug
+	new.Metrics.Address = "127.0.0.1:9641"
 	new.Session.Queue.MaxMessages++
 	new.Listeners = []Listener{old.Listeners[0]}
 	new.Listeners[0].AllowAnonymous = yes() // as it was, since it is on loopback
 	bridges, restart = Changes(old, new)
 	require.True(t, bridges)
-	require.Equal(t, []string{"session.queue.max_messages", "log.level"}, restart)
+	require.Equal(t, []string{"session.queue.max_messages", "metrics.address", "log.level"}, restart)
 
 	old.Bridges = []Bridge{NewBridge("a", "mqtt://x")}
 	new.Listeners[0].Address = "127.0.0.1:1884"
 	bridges, restart = Changes(old, new)
 	require.False(t, bridges)
-	require.Equal(t, []string{"listeners[0].address", "session.queue.max_messages", "log.level"}, restart)
+	require.Equal(t, []string{"listeners[0].address", "session.queue.max_messages", "metrics.address", "log.level"}, restart)
 
 	new.Bridges[0].Upstreams[0].URI = "mqtt://y"
 	new.Listeners = nil

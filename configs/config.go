@@ -26,6 +26,8 @@ type Config struct {
 	Bridges []Bridge `koanf:"bridges"`
 	// Sys sets up the `$SYS` topics.
 	Sys Sys `koanf:"sys"`
+	// Metrics says where Prometheus finds what the instance counts.
+	Metrics Metrics `koanf:"metrics"`
 	// Log says what is logged and how.
 	Log Log `koanf:"log"`
 	// Shutdown says how the instance stops.
@@ -178,6 +180,12 @@ type Retained struct {
 type Sys struct {
 	// Interval between two rounds of `$SYS` messages; 0s or at least 100ms. 0s: none.
 	Interval Duration `koanf:"interval"`
+}
+
+// Metrics says where Prometheus finds what the instance counts.
+type Metrics struct {
+	// Address is host:port, as that of a listener, where `GET /metrics` answers in the format of Prometheus, for this instance alone. It is plain HTTP, asks nobody for credentials and changes nothing: let it be an address that only Prometheus reaches. docs/metrics.md has what there is. Empty: nowhere.
+	Address string `koanf:"address"`
 }
 
 // Log says what is logged and how.

@@ -11,7 +11,7 @@ import (
 )
 
 // Conflicts tells what two of the instances both want and only one can have: a
-// name, a data directory, an address where Clients connect, a Client Identifier
+// name, a data directory, an address where it listens, a Client Identifier
 // at an upstream. Each names the key of the later of the two, and what the
 // earlier has. Directories are looked for on disk, since two names may be of one.
 func Conflicts(all []Instance) Problems {
@@ -65,15 +65,28 @@ func (c *conflicts) between(i, other *Instance) {
 			c.add(i, "data_dir", other, "data_dir", "%q holds %q, the directory", mine, theirs)
 		}
 	}
-	for n, l := range i.Config.Listeners {
-		for m, o := range other.Config.Listeners {
-			if collide(l.Address, o.Address) {
-				c.add(i, fmt.Sprintf("listeners[%d].address", n), other, fmt.Sprintf("listeners[%d].address", m),
-					"%s is taken by %s, listener %s", l.Address, o.Address, o.Name)
+	for _, mine := range i.Config.ports() {
+		for _, theirs := range other.Config.ports() {
+			if collide(mine.address, theirs.address) {
+				c.add(i, mine.key, other, theirs.key, "%s is taken by %s, %s", mine.address, theirs.address, theirs.what)
 			}
 		}
 	}
 	c.identities(i, other)
+}
+
+// port is an address where an instance listens.
+type port struct{ address, key, what string }
+
+func (c *Config) ports() []port {
+	var all []port
+	for n, l := range c.Listeners {
+		all = append(all, port{l.Address, fmt.Sprintf("listeners[%d].address", n), "listener " + l.Name})
+	}
+	if c.Metrics.Address != "" {
+		all = append(all, port{c.Metrics.Address, "metrics.address", "the metrics"})
+	}
+	return all
 }
 
 // identities finds bridges of two instances that would push each other out.
@@ -153,7 +166,7 @@ func within(a, b string) bool {
 	}
 }
 
-// collide tells whether two listeners would want the same port of the same
+// collide tells whether two addresses would want the same port of the same
 // address. A name other than localhost is not looked up: what it means may change.
 func collide(a, b string) bool {
 	hostA, portA, errA := splitAddress(a)

@@ -31,6 +31,22 @@ instances:
 	}, allLines(t, err))
 }
 
+// The address of the metrics is one more port.
+func TestConflictsOfMetrics(t *testing.T) {
+	folder(t, map[string]string{
+		"a.yaml": "name: a\ndata_dir: a\nmetrics: {address: '127.0.0.1:9641'}\n",
+		"b.yaml": "name: b\ndata_dir: b\nlisteners: [{name: tcp, address: '127.0.0.1:9641'}]\nmetrics: {address: ':1883'}\n",
+		"c.yaml": "name: c\ndata_dir: c\nlisteners: []\nmetrics: {address: 'localhost:9641'}\n",
+	})
+	_, err := LoadAll([]string{"a.yaml", "b.yaml", "c.yaml"}, inputs(t, nil))
+	require.Equal(t, []string{
+		`b.yaml:3: listeners[0].address: 127.0.0.1:9641 is taken by 127.0.0.1:9641, the metrics of instance a (a.yaml:3: metrics.address)`,
+		`b.yaml:4: metrics.address: :1883 is taken by 127.0.0.1:1883, listener tcp of instance a (a.yaml: listeners[0].address)`,
+		`c.yaml:4: metrics.address: localhost:9641 is taken by 127.0.0.1:9641, the metrics of instance a (a.yaml:3: metrics.address)`,
+		`c.yaml:4: metrics.address: localhost:9641 is taken by 127.0.0.1:9641, listener tcp of instance b (b.yaml:3: listeners[0].address)`,
+	}, allLines(t, err))
+}
+
 // Two programs' instances have no places.
 func TestConflictsWithoutSources(t *testing.T) {
 	found := Conflicts([]Instance{{Config: Defaults()}, {Config: Config{Name: "other", DataDir: Defaults().DataDir + "/x"}}})

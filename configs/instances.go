@@ -11,6 +11,7 @@ import (
 const (
 	instancesKey = "instances"
 	fileKey      = "config"
+	metricsKey   = "metrics.address"
 )
 
 // Instance is the configuration of one instance among others.
@@ -33,11 +34,12 @@ type Instance struct {
 //
 // An entry of the list is a whole configuration, with `config` that of another
 // file, and lies over the keys beside the list. What instances must not share is
-// not taken from there: `name` and `listeners` have to be in each entry, and one
-// without `data_dir` gets a directory below the one beside the list, by its name.
+// not taken from there: `name` and `listeners` have to be in each entry, one
+// without `data_dir` gets a directory below the one beside the list, by its name,
+// and one without `metrics.address` has none.
 //
 // Variables and flags lie over each of the instances. Those that only one can
-// have (name, data directory, listeners, entries of lists) are an error if there
+// have (name, data directory, listeners, address of the metrics, entries of lists) are an error if there
 // are several.
 //
 // An error is [Problems] with all that is wrong with any of them, and with what
@@ -169,6 +171,10 @@ func (l *layer) entries(list any) (drafts []*draft, problems Problems) {
 			delete(shared.raw, key)
 		}
 	}
+	if address := valueAt(shared.raw, metricsKey); address != nil && address != "" {
+		shared.wrong = append(shared.wrong, &Problem{Key: metricsKey, Source: l.place(metricsKey), Text: "is beside instances, and no two can share it; write it in the entries"})
+		shared.raw = without(shared.raw, metricsKey)
+	}
 	for n, item := range items {
 		key := entry(instancesKey, n)
 		m, ok := asMap(item)
@@ -291,6 +297,9 @@ func (d *draft) placed(s *stack, problems Problems) Problems {
 		return problems
 	}
 	for _, p := range problems {
+		if slices.Contains(d.shared.wrong, p) {
+			continue // it is about what is beside the entries
+		}
 		if p.in == "" && p.Source.Kind == KindDefault {
 			p.Source, p.in = d.at, d.entry
 		}
@@ -312,14 +321,26 @@ func (d *draft) placed(s *stack, problems Problems) Problems {
 func (l *layer) leaveToOne(refuse bool) {
 	for _, path := range slices.Sorted(maps.Keys(l.places)) {
 		top, _, entry := strings.Cut(path, "[")
-		if !entry && !slices.Contains([]string{"name", "data_dir", "listeners"}, path) {
+		if !entry && !slices.Contains([]string{"name", "data_dir", "listeners", metricsKey}, path) {
 			continue
 		}
 		if refuse {
 			l.wrong = append(l.wrong, &Problem{Source: l.places[path], Text: path + " is that of one instance, and there are several; write it in their files"})
 		}
-		delete(l.raw, top)
+		l.raw = without(l.raw, top)
 	}
+}
+
+// without are values but the one at a path of sections. The values themselves stay as they are.
+func without(values map[string]any, path string) map[string]any {
+	name, below, more := strings.Cut(path, ".")
+	values = maps.Clone(values)
+	if !more {
+		delete(values, name)
+	} else if section, ok := asMap(values[name]); ok {
+		values[name] = without(section, below)
+	}
+	return values
 }
 
 // distinct leaves out what was found once for each of several instances.

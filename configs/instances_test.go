@@ -84,12 +84,13 @@ func TestInputsOfOneInstance(t *testing.T) {
 		"a.yaml": "name: a\ndata_dir: a\nlisteners: []\n", "b.yaml": "name: b\ndata_dir: b\nlisteners: []\n",
 		"all.yaml": "instances:\n- {name: c, listeners: []}\n",
 	})
-	in := inputs(t, []string{"TROUPE_NAME=x", "TROUPE_LISTENERS_0_ADDRESS=:1", "TROUPE_BRIDGES_0_PASSWORD=p"}, "--listen", ":2", "--data-dir", "d")
+	in := inputs(t, []string{"TROUPE_NAME=x", "TROUPE_LISTENERS_0_ADDRESS=:1", "TROUPE_BRIDGES_0_PASSWORD=p", "TROUPE_METRICS_ADDRESS=:3"}, "--listen", ":2", "--data-dir", "d")
 	for _, files := range [][]string{{"a.yaml", "b.yaml"}, {"all.yaml"}} {
 		_, err := LoadAll(files, in)
 		require.Equal(t, []string{
 			"env TROUPE_BRIDGES_0_PASSWORD: bridges[0].password is that of one instance, and there are several; write it in their files",
 			"env TROUPE_LISTENERS_0_ADDRESS: listeners[0].address is that of one instance, and there are several; write it in their files",
+			"env TROUPE_METRICS_ADDRESS: metrics.address is that of one instance, and there are several; write it in their files",
 			"env TROUPE_NAME: name is that of one instance, and there are several; write it in their files",
 			"flag --data-dir: data_dir is that of one instance, and there are several; write it in their files",
 			"flag --listen: listeners is that of one instance, and there are several; write it in their files",
@@ -186,11 +187,20 @@ func TestWrongInstances(t *testing.T) {
 		"instances: []":    {"all.yaml:1: instances: a list is not a list with at least one entry; each is a whole configuration, or names its file with config"},
 		"instances: {a: }": {"all.yaml:1: instances: a section is not a list with at least one entry; each is a whole configuration, or names its file with config"},
 		"instances: [5, {name: a, listeners: []}]": {"all.yaml:1: instances[0]: 5 is not an entry; it is a whole configuration, or names its file with config"},
+		"listeners: []\ninstances: [{name: a, listeners: []}]\n": {
+			"all.yaml:1: listeners: is beside instances, and no two can share it; write it in the entries",
+		},
 		"name: x\nlisteners: []\ninstances:\n- {}\n": {
 			"all.yaml:1: name: is beside instances, and no two can share it; write it in the entries",
 			"all.yaml:2: listeners: is beside instances, and no two can share it; write it in the entries",
 			"all.yaml:4: instances[0].name: missing; each instance needs a name of its own",
 			"all.yaml:4: instances[0].listeners: missing; write where Clients of this instance connect, or [] if only bridges of other instances do",
+		},
+		"metrics: {address: ':1'}\ninstances:\n- {name: a, listeners: []}\n- {name: b, listeners: [], metrics: {address: ':2'}}\n": {
+			"all.yaml:1: metrics.address: is beside instances, and no two can share it; write it in the entries",
+		},
+		"metrics: {address: ''}\ninstances:\n- {name: a, listeners: [], metrics: {address: ':1'}}\n- {name: b, listeners: [], metrics: {address: 'x:1'}}\n": {
+			"all.yaml:4: instances[1].metrics.address: x:1 is taken by :1, the metrics of instance a (all.yaml:3: instances[0].metrics.address)",
 		},
 		"sys: 5\nlimits: {max_inflight: 0}\ninstances:\n- {name: a, listeners: []}\n- name: b\n  listeners: []\n  limts: {}\n  limits:\n    receive_maximum: x\n    topic_levels: -1\n": {
 			"all.yaml:1: sys: 5 is not a section; it holds interval",
@@ -309,7 +319,7 @@ func TestPrintOfInstances(t *testing.T) {
 // What was said for the first instance is not said for one that joins it.
 func TestLoadMore(t *testing.T) {
 	folder(t, map[string]string{"b.yaml": "name: b\n"})
-	in := inputs(t, []string{"TROUPE_NAME=x", "TROUPE_LIMITS_TOPIC_LEVELS=7"}, "--listen", ":2", "--data-dir", "d", "--log-level=warn")
+	in := inputs(t, []string{"TROUPE_NAME=x", "TROUPE_LIMITS_TOPIC_LEVELS=7", "TROUPE_METRICS_ADDRESS=:3"}, "--listen", ":2", "--data-dir", "d", "--log-level=warn")
 	all, err := LoadMore([]string{"b.yaml"}, in)
 	require.NoError(t, err)
 	want := Defaults()

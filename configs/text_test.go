@@ -140,6 +140,8 @@ retained:
 bridges: [] # default
 sys:
   interval: 10s # default
+metrics:
+  address: "" # default
 log:
   level: debug # flag --log-level
   format: auto # default

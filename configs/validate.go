@@ -35,6 +35,7 @@ func (c *Config) Validate() error {
 	v.size("retained.memory", c.Retained.Memory, 0, math.MaxInt64)
 	v.bridges(c)
 	v.pause("sys.interval", c.Sys.Interval, Duration(100*time.Millisecond))
+	v.metrics(c)
 	v.choice("log.level", string(c.Log.Level), c.Log.Level)
 	v.choice("log.format", string(c.Log.Format), c.Log.Format)
 	v.duration("shutdown.grace_period", c.Shutdown.GracePeriod, 0)
@@ -98,6 +99,21 @@ func (v *validation) listeners(list []Listener) {
 		if first := slices.IndexFunc(list[:i], func(o Listener) bool { return collide(l.Address, o.Address) }); first >= 0 {
 			v.add(key+"address", "%s is the address of listeners[%d] already", l.Address, first)
 		}
+	}
+}
+
+func (v *validation) metrics(c *Config) {
+	const key = "metrics.address"
+	address := c.Metrics.Address
+	if address == "" {
+		return
+	}
+	if _, _, err := splitAddress(address); err != nil {
+		v.add(key, "%q is not an address: %v; write host:port, as in 127.0.0.1:9641, or \"\" for none", address, err)
+		return
+	}
+	if taken := slices.IndexFunc(c.Listeners, func(l Listener) bool { return collide(address, l.Address) }); taken >= 0 {
+		v.add(key, "%s is the address of listeners[%d] already", address, taken)
 	}
 }
 

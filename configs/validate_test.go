@@ -137,6 +137,24 @@ func TestDurabilityAndWhatToDoOnError(t *testing.T) {
 	}
 }
 
+func TestMetricsAddress(t *testing.T) {
+	for address, want := range map[string]string{
+		"": "", "127.0.0.1:9641": "", ":9641": "", "127.0.0.1:0": "",
+		"localhost":       `metrics.address: "localhost" is not an address: missing port in address; write host:port, as in 127.0.0.1:9641, or "" for none`,
+		"unix:/x.sock":    `metrics.address: "unix:/x.sock" is not an address: port "/x.sock" is not a number from 0 to 65535; write host:port, as in 127.0.0.1:9641, or "" for none`,
+		"0.0.0.0:1883":    "metrics.address: 0.0.0.0:1883 is the address of listeners[0] already",
+		"localhost:01883": "metrics.address: localhost:01883 is the address of listeners[0] already",
+	} {
+		c := Defaults()
+		c.Metrics.Address = address
+		if want == "" {
+			require.NoError(t, c.Validate(), address)
+			continue
+		}
+		require.EqualError(t, c.Validate(), want)
+	}
+}
+
 func TestListeners(t *testing.T) {
 	listener := func(name, address string) Listener {
 		return Listener{Name: name, Address: address, Transport: TransportTCP}

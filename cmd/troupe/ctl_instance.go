@@ -262,6 +262,9 @@ func writeInstances(out io.Writer, all []control.Instance, now time.Time) error 
 			}
 			fmt.Fprintf(w, "  listener %s\t%s %s\n", l.Name, l.Transport, address)
 		}
+		if i.MetricsAddress != "" {
+			fmt.Fprintf(w, "  metrics\thttp://%s/metrics\n", i.MetricsAddress)
+		}
 		fmt.Fprintf(w, "  connections\t%d\n", i.Connections)
 		if i.Restarts > 0 {
 			fmt.Fprintf(w, "  restarts\t%d\n", i.Restarts)

@@ -178,6 +178,9 @@ func (s *server) announce() {
 		for _, l := range now.Listeners {
 			fmt.Fprintf(s.out, "troupe: %slistening on %s://%s\n", name, configs.Transport(l.Transport).Scheme(), l.Address)
 		}
+		if now.MetricsAddress != "" {
+			fmt.Fprintf(s.out, "troupe: %smetrics at http://%s/metrics\n", name, now.MetricsAddress)
+		}
 		fmt.Fprintf(s.out, "troupe: %s%s\n", name, whatIsKept(i.Config))
 	}
 }

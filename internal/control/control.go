@@ -10,6 +10,7 @@
 //	GET  /v1/instances/{name}                 how one of them is
 //	POST /v1/instances/{name}/{action}        starts, stops or reloads one, see [Instances]
 //	POST /v1/instances                        adds those of a configuration file
+//	GET  /metrics                             what the instances count, for Prometheus
 //	GET  /openapi.json, /openapi.yaml         the document
 //	GET  /                                    a page for people, see [Page]
 //
@@ -23,6 +24,7 @@ package control
 import (
 	"context"
 	"io"
+	"net/http"
 
 	"go.uber.org/zap"
 )
@@ -48,6 +50,8 @@ type Handlers struct {
 	Order func(ctx context.Context, o Order) error
 	// Instances of the process.
 	Instances Instances
+	// Metrics tells Prometheus what all of them count.
+	Metrics http.Handler
 	// Other finds the API of another instance of the process. An [ErrNoInstance]: there is none
 	// of that name; another error: it does not run.
 	Other func(name string) (*API, error)

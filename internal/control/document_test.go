@@ -27,6 +27,7 @@ func whole(t *testing.T) *API {
 		Bridges:   func(context.Context) ([]Bridge, error) { return nil, nil },
 		Order:     func(context.Context, Order) error { return nil },
 		Instances: newFleet("edge"),
+		Metrics:   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "troupe_up 1\n") }),
 	})
 	t.Cleanup(a.Close)
 	return a
@@ -110,7 +111,7 @@ func TestDocumentSaysWhatEverythingIs(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, 14, calls)
+	require.Equal(t, 15, calls)
 	require.Contains(t, d.Parts.Schemas, "Problem")
 	require.NotContains(t, d.Parts.Schemas, "ErrorModel")
 	for name, s := range d.Parts.Schemas {

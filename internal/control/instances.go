@@ -53,19 +53,20 @@ const (
 // Instance is how an instance is. Of one that does not run, Listeners have no
 // addresses and nothing is counted.
 type Instance struct {
-	Name        string             `json:"name" example:"edge" doc:"Name of the instance, as configured."`
-	State       InstanceState      `json:"state" enum:"starting,running,stopping,stopped,failed,waiting" doc:"What it does now. failed: it ended by itself and is not started again; waiting: it did, and is started again at retry_at."`
-	Since       time.Time          `json:"since" doc:"Since when it is in this state."`
-	Restarts    int64              `json:"restarts" doc:"How often it was started again after it had failed, since the process began."`
-	Error       string             `json:"error,omitempty" doc:"Why it failed the last time; missing if it never did."`
-	Trouble     string             `json:"trouble,omitempty" doc:"Why nothing is written at present; missing if all is well, or it does not run."`
-	ErrorAt     *time.Time         `json:"error_at,omitempty" doc:"When the error was."`
-	RetryAt     *time.Time         `json:"retry_at,omitempty" doc:"When it is started again; only while it is waiting."`
-	ConfigFile  string             `json:"config_file,omitempty" example:"/etc/troupe/edge.yaml" doc:"Absolute path of its configuration file; missing if it has none."`
-	DataDir     string             `json:"data_dir,omitempty" example:"/var/lib/troupe/edge" doc:"Absolute path of its data directory; missing if it keeps nothing on disk."`
-	Listeners   []InstanceListener `json:"listeners" nullable:"false" doc:"Where Clients connect."`
-	Connections int64              `json:"connections" doc:"Network connections that are open now."`
-	Shares      []InstanceShare    `json:"shares" nullable:"false" doc:"What it uses of what it may use; nothing while it does not run."`
+	Name           string             `json:"name" example:"edge" doc:"Name of the instance, as configured."`
+	State          InstanceState      `json:"state" enum:"starting,running,stopping,stopped,failed,waiting" doc:"What it does now. failed: it ended by itself and is not started again; waiting: it did, and is started again at retry_at."`
+	Since          time.Time          `json:"since" doc:"Since when it is in this state."`
+	Restarts       int64              `json:"restarts" doc:"How often it was started again after it had failed, since the process began."`
+	Error          string             `json:"error,omitempty" doc:"Why it failed the last time; missing if it never did."`
+	Trouble        string             `json:"trouble,omitempty" doc:"Why nothing is written at present; missing if all is well, or it does not run."`
+	ErrorAt        *time.Time         `json:"error_at,omitempty" doc:"When the error was."`
+	RetryAt        *time.Time         `json:"retry_at,omitempty" doc:"When it is started again; only while it is waiting."`
+	ConfigFile     string             `json:"config_file,omitempty" example:"/etc/troupe/edge.yaml" doc:"Absolute path of its configuration file; missing if it has none."`
+	DataDir        string             `json:"data_dir,omitempty" example:"/var/lib/troupe/edge" doc:"Absolute path of its data directory; missing if it keeps nothing on disk."`
+	Listeners      []InstanceListener `json:"listeners" nullable:"false" doc:"Where Clients connect."`
+	MetricsAddress string             `json:"metrics_address,omitempty" example:"127.0.0.1:9641" doc:"Where it tells Prometheus of itself, as host:port; missing if nowhere, or while it does not run."`
+	Connections    int64              `json:"connections" doc:"Network connections that are open now."`
+	Shares         []InstanceShare    `json:"shares" nullable:"false" doc:"What it uses of what it may use; nothing while it does not run."`
 }
 
 // InstanceListener is one address where Clients connect.

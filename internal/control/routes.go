@@ -51,6 +51,7 @@ var routes = sync.OnceValue(func() http.Handler {
 	backupRoutes(api)
 	bridgeRoutes(api)
 	instanceRoutes(api)
+	metricsRoutes(api)
 	documentRoutes(mux, api.OpenAPI())
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "there is no "+r.Method+" "+r.URL.Path)
