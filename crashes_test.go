@@ -316,6 +316,11 @@ func (w *world) doubt() {
 		for _, l := range u.attempts {
 			w.doubtWill(l)
 		}
+		for _, s := range u.subscriptions {
+			if s.judged && s.gone > w.stable { // nobody waited for that
+				s.gone = never
+			}
+		}
 		u.owedReplays = slices.DeleteFunc(u.owedReplays, func(r owedReplay) bool {
 			return r.sub.sure > w.stable || w.messages[r.id].excused
 		})

@@ -24,7 +24,7 @@ func (u *user) expectReplay(f *filter, now int) {
 	known := make(map[string]*sending)
 	var topics []string
 	for _, s := range u.messages {
-		if s.retain && s.acked != 0 && !s.excused && topic.Match(f.topic, s.topic) {
+		if s.retain && s.acked != 0 && !s.excused && u.taken(s) && topic.Match(f.topic, s.topic) {
 			if known[s.topic] == nil {
 				topics = append(topics, s.topic)
 			}
@@ -41,7 +41,7 @@ func (u *user) expectReplay(f *filter, now int) {
 // judgeDeliveries looks for messages that were owed and never came.
 func (w *world) judgeDeliveries() {
 	for _, s := range w.messages {
-		if s.attempt == nil || s.acked == 0 || s.expires || s.empty || s.excused {
+		if s.attempt == nil || s.acked == 0 || s.expires || s.empty || s.excused || !w.taken(s) {
 			continue
 		}
 		for _, u := range w.users {
@@ -134,7 +134,7 @@ func (w *world) removed(name string, id int) bool {
 // judgeRetained compares what is retained in the end with what was published.
 func (w *world) judgeRetained() {
 	auditor := newUser(w, "auditor", packet.V5)
-	auditor.filters = []*filter{{name: "r/#", topic: "r/#", qos: packet.QoS2}}
+	auditor.filters = []*filter{{name: "r/#", topic: "r/#", asks: packet.QoS2, qos: packet.QoS2}}
 	w.users = append(w.users, auditor)
 	auditor.connect(true)
 	w.calm()
@@ -144,8 +144,8 @@ func (w *world) judgeRetained() {
 		name := "r/" + u.name[len(u.name)-1:]
 		var possible []*sending // the last one that is certain, and what may have come after it
 		for _, s := range w.messages {
-			if s.retain && s.topic == name {
-				if s.acked != 0 && !s.excused {
+			if s.retain && s.topic == name && !w.refused(s) {
+				if s.acked != 0 && !s.excused && w.taken(s) {
 					possible = nil
 				}
 				possible = append(possible, s)
@@ -159,7 +159,7 @@ func (w *world) judgeRetained() {
 			came = max(came, id)
 		}
 		fits := slices.ContainsFunc(possible, func(s *sending) bool { return s.id == came && !s.empty || s.empty && came < 0 })
-		if !fits && !(came < 0 && (possible[0].acked == 0 || possible[0].excused)) {
+		if !fits && !(came < 0 && (possible[0].acked == 0 || possible[0].excused || !w.taken(possible[0]))) {
 			w.fail("retained on %s is m%d, should be m%d (removed: %v) or one of %d after it", name, came, possible[0].id, possible[0].empty, len(possible)-1)
 		}
 	}
@@ -279,7 +279,7 @@ func (w *world) judgeWills(drained bool) {
 		switch {
 		case n > 1 && !v.will.again:
 			w.fail("the Will m%d of %s was sent %d times", v.will.id, v.will.from.name, n)
-		case v.judgment == sent && n == 0:
+		case v.judgment == sent && n == 0 && !w.laws.refuses(v.will):
 			w.fail("the Will m%d of %s was not sent", v.will.id, v.will.from.name)
 		case v.judgment == kept && n > 0:
 			w.fail("the Will m%d of %s was sent although it should not", v.will.id, v.will.from.name)

@@ -71,6 +71,18 @@ func TestSimulation(t *testing.T) {
 	}
 }
 
+// TestSimulationOfFaults has seeds that found something wrong.
+func TestSimulationOfFaults(t *testing.T) {
+	for seed, found := range map[uint64]string{
+		4:  "a connection whose CONNECT was read in its turn went on with a stream that was on another loop by then",
+		47: "the same without a store",
+	} {
+		for _, f := range simulate(seed, nil).failures {
+			t.Errorf("seed %d, %s: %s", seed, found, f)
+		}
+	}
+}
+
 // TestSimulationRepeatsItself holds the simulation, and thus the actors, to
 // doing the same for the same seed.
 func TestSimulationRepeatsItself(t *testing.T) {
@@ -102,6 +114,7 @@ type tally struct {
 type happenings struct {
 	connects, resumes, takeovers, cuts, messages, deliveries, wills, obligations, faults, replays int
 	crashes, revivals, spells, loads                                                              int
+	rules, refusals, turns                                                                        int
 }
 
 func (c *tally) add(w *world) {
@@ -122,18 +135,21 @@ func (c *tally) add(w *world) {
 	c.revivals += h.revivals
 	c.spells += h.spells
 	c.loads += h.loads
+	c.rules += h.rules
+	c.refusals += h.refusals
+	c.turns += h.turns
 }
 
 func (c *tally) String() string {
 	return fmt.Sprintf("%d connects, %d resumes, %d takeovers, %d cuts, %d messages, %d deliveries of which %d were owed, %d wills, %d replays, %d failures of actors; "+
-		"%d crashes, %d Sessions revived, %d times a full device, %d loads",
+		"%d crashes, %d Sessions revived, %d times a full device, %d loads; %d rules changed, %d refusals, %d waits for a turn",
 		c.connects, c.resumes, c.takeovers, c.cuts, c.messages, c.deliveries, c.obligations, c.wills, c.replays, c.faults,
-		c.crashes, c.revivals, c.spells, c.loads)
+		c.crashes, c.revivals, c.spells, c.loads, c.rules, c.refusals, c.turns)
 }
 
 func (c *tally) check(t *testing.T) {
 	for _, n := range []int{c.connects, c.resumes, c.takeovers, c.cuts, c.messages, c.deliveries, c.wills, c.obligations, c.faults, c.replays,
-		c.crashes, c.revivals, c.spells, c.loads} {
+		c.crashes, c.revivals, c.spells, c.loads, c.rules, c.refusals, c.turns} {
 		if n == 0 {
 			t.Error("some of what is simulated never happened")
 		}

@@ -85,7 +85,8 @@ type attempt struct {
 type filter struct {
 	name, topic string // topic is without $share
 	share       bool
-	qos         packet.QoS
+	asks        packet.QoS // for which it asks
+	qos         packet.QoS // that it is granted
 	id          uint32
 	noLocal     bool
 	asPublished bool
@@ -97,6 +98,7 @@ type subscription struct {
 	*filter
 	life                    int
 	from, sure, until, gone int
+	judged                  bool // gone since its user has no right to it any more
 }
 
 // sending is one Application Message, from whoever published it.
@@ -109,9 +111,10 @@ type sending struct {
 	retain  bool
 	empty   bool // removes a retained message
 	expires bool
-	sent    int // step
-	sends   int // how often
-	acked   int // step, 0: not
+	sent    int               // step
+	sends   int               // how often
+	acked   int               // step, 0: not
+	code    packet.ReasonCode // of the answer
 	attempt *attempt
 	shared  bool // a member of a shared subscription got it
 
@@ -156,6 +159,8 @@ func newUser(w *world, name string, v packet.Version) *user {
 		if f.name[0] == 'r' {
 			f.qos = max(f.qos, packet.QoS1)
 		}
+		f.asks = f.qos
+		f.qos, _ = w.laws.granted(name, f)
 		u.filters = append(u.filters, f)
 	}
 	return u
@@ -230,7 +235,7 @@ func (u *user) some() (filters []*filter) {
 // connect opens a connection; one that there is, is left to be taken over.
 func (u *user) connect(clean bool) {
 	if u.attempt != nil && !u.attempt.accepted {
-		u.scheduler.Settle() // the earlier CONNECT, if it arrived, comes first
+		u.patient() // the earlier CONNECT, if it arrived, comes first
 	}
 	peer := u.listener.Dial(16 << u.rng.IntN(9))
 	if peer == nil {
@@ -409,11 +414,11 @@ func (u *user) subscribe(filters []*filter) {
 		}
 		p.SubscriptionID = f.id
 		p.Filters = append(p.Filters, packet.TopicFilter{Filter: []byte(f.name), SubscriptionOptions: packet.SubscriptionOptions{
-			QoS: f.qos, NoLocal: f.noLocal, RetainAsPublished: f.asPublished,
+			QoS: f.asks, NoLocal: f.noLocal, RetainAsPublished: f.asPublished,
 		}})
 		u.subscriptions = append(u.subscriptions, &subscription{filter: f, life: u.life, from: now, sure: never, until: never, gone: never})
 		u.expectReplay(f, now)
-		u.recorder.Printf("%s subscribes %s with QoS %d", u.name, f.name, f.qos)
+		u.recorder.Printf("%s subscribes %s with QoS %d", u.name, f.name, f.asks)
 	}
 	u.peer.Send(u.client.Subscribe(p))
 }

@@ -27,6 +27,7 @@ type world struct {
 	scheduler *actortest.Scheduler
 	listener  *actortest.Listener
 	tree      *tree
+	laws      *laws
 	config    configs.Config
 	clientIDs int
 	*cellar   // nil: nothing is kept
@@ -67,7 +68,7 @@ func simulate(seed uint64, trace io.Writer) (w *world) {
 
 // newWorld makes a world, with a store if it is durable.
 func newWorld(seed uint64, trace io.Writer, durable bool) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), recorder: actortest.NewRecorder(trace), spared: make(map[string]bool)}
+	w := &world{rng: rand.New(rand.NewPCG(seed, 1)), recorder: actortest.NewRecorder(trace), laws: newLaws(seed), spared: make(map[string]bool)}
 	options := actortest.Options{Seed: seed, Loops: 1 + w.rng.IntN(3), Recorder: w.recorder}
 	if w.rng.IntN(2) == 0 {
 		options.Overtake = 4 + w.rng.IntN(60)
@@ -91,6 +92,7 @@ func newWorld(seed uint64, trace io.Writer, durable bool) *world {
 	if durable {
 		w.dig(&config)
 	}
+	w.laws.bounds(&config)
 	w.config = config
 	w.plant()
 	// The tree comes up in the order in which it was written down.
@@ -102,10 +104,18 @@ func newWorld(seed uint64, trace io.Writer, durable bool) *world {
 // plant makes the tree, over a listener of its own and the store that there is.
 func (w *world) plant() {
 	w.listener = w.scheduler.Listen()
-	broker, err := New(WithConfig(w.config), WithListener("simulated", w.listener, true), WithLogger(zap.New(w.recorder.Core())))
+	options := []Option{WithConfig(w.config), WithListener("simulated", w.listener, true), WithLogger(zap.New(w.recorder.Core()))}
+	if w.laws.ruled {
+		options = append(options, WithAuthorizer(w.laws))
+	}
+	if w.laws.hooked {
+		options = append(options, WithHooks(w.hooks()))
+	}
+	broker, err := New(options...)
 	if err != nil {
 		panic(err)
 	}
+	broker.judge.Go, w.laws.hearing = w.scheduler.Read, 0
 	g := ground{loops: w.scheduler.Loops(), attach: w.scheduler.Attach, newClientID: func() string {
 		w.clientIDs++
 		return fmt.Sprintf("made-up-%d", w.clientIDs)
@@ -144,7 +154,7 @@ func (w *world) open() {
 	}
 	w.witness = newUser(w, "witness", packet.V5)
 	w.witness.forever = true
-	w.witness.filters = []*filter{{name: "will/#", topic: "will/#", qos: packet.QoS2, id: 1}}
+	w.witness.filters = []*filter{{name: "will/#", topic: "will/#", asks: packet.QoS2, qos: packet.QoS2, id: 1}}
 	w.witness.connect(true)
 	w.calm()
 	w.witness.subscribe(w.witness.filters)
@@ -169,6 +179,7 @@ func (w *world) live() {
 		w.users[w.rng.IntN(len(w.users))].act()
 		w.world()
 		w.trouble()
+		w.legislate()
 		if w.faults > 0 && w.rng.IntN(30) == 0 {
 			w.faults--
 			w.fault()
@@ -233,7 +244,7 @@ func (w *world) calm() {
 	for waited := 0; waited < 20_000; waited++ {
 		w.scheduler.Settle()
 		w.scheduler.Flow()
-		quiet := w.scheduler.Still()
+		quiet := w.scheduler.Still() && !w.waits()
 		for _, u := range w.all() {
 			u.look()
 			u.answer(1 << 16)
@@ -244,9 +255,9 @@ func (w *world) calm() {
 		}
 		if w.cellar != nil && !quiet {
 			w.calmed = -1
-			if w.scheduler.Still() {
-				w.scheduler.Elapse(2) // somebody waits for the device
-			}
+		}
+		if (w.cellar != nil || w.laws.ruled) && !quiet && w.scheduler.Still() || w.waits() {
+			w.scheduler.Elapse(2) // somebody waits for the device, to be let in, or for his turn
 		}
 	}
 	w.fail("it does not come to rest")
@@ -350,6 +361,9 @@ func (w *world) end() {
 		if n != 0 {
 			w.fail("%s is %d when the tree has ended", name, n)
 		}
+	}
+	if w.laws.hearing != 0 {
+		w.fail("the program was told of %d Clients that they are connected and not that they are not any more", w.laws.hearing)
 	}
 	if t.cause() != nil {
 		w.fail("the instance ended by itself: %v", t.cause())

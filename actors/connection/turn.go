@@ -30,7 +30,8 @@ func (c *Connection) turn() {
 	if c.closed {
 		return
 	}
-	now := c.on().Now()
+	loop := c.on()
+	now := loop.Now()
 	c.heard = now // it may have spoken while nobody listened
 	c.waits = false
 	defer c.env.Rate.Taken(c, now) // also when it fails
@@ -39,9 +40,11 @@ func (c *Connection) turn() {
 	case c.partial != nil && c.partial.whole:
 		c.consume(c.takePartial())
 	default:
-		c.readMost(min(c.on().ReadBudget(), c.env.Rate.Bytes(now)))
+		c.readMost(min(loop.ReadBudget(), c.env.Rate.Bytes(now)))
 	}
-	c.interest()
+	if c.on() == loop { // or CONNECT was read, and the connection is another loop's now
+		c.interest()
+	}
 }
 
 // resume goes on when the session gave the credit to read, or took it.

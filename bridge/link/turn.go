@@ -19,10 +19,11 @@ func (l *Link) wait() {
 
 // turn reads a turn's worth.
 func (l *Link) turn() {
+	now := l.now()
 	if l.phase == over || !l.waits {
+		l.env.Rate.Taken(l, now) // it left the line while the turn was on its way
 		return
 	}
-	now := l.now()
 	l.waits = false
 	defer l.env.Rate.Taken(l, now) // also when it fails
 	l.health.resume(now)

@@ -121,18 +121,20 @@ func CodeOf(err error) packet.ReasonCode {
 // context that ends after limit, and hands the answer to tell. A function that
 // panics has answered failed: it is the program's, and must not end it here.
 func Ask[T any](limit time.Duration, ask func(context.Context) T, failed func(reason any) T, tell func(T)) {
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), limit)
-		defer cancel()
-		var answer T
-		defer func() {
-			if reason := recover(); reason != nil {
-				answer = failed(reason)
-			}
-			tell(answer)
-		}()
-		answer = ask(ctx)
+	go answer(limit, ask, failed, tell)
+}
+
+func answer[T any](limit time.Duration, ask func(context.Context) T, failed func(reason any) T, tell func(T)) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	var answer T
+	defer func() {
+		if reason := recover(); reason != nil {
+			answer = failed(reason)
+		}
+		tell(answer)
 	}()
+	answer = ask(ctx)
 }
 
 // Panicked is the error of a function of the program that did.

@@ -16,6 +16,8 @@ type Judge struct {
 	Authenticators []Authenticator
 	// Authorizers have to allow, each of them, what a Client does.
 	Authorizers []Authorizer
+	// Go has a question put, away from the actors; nil: on a goroutine of its own.
+	Go func(put func())
 }
 
 // Question is a Client that wants to be let in.
@@ -45,8 +47,15 @@ func (j *Judge) AtOnce(q Question) (Verdict, bool) {
 // Ask asks about a Client on another goroutine, within limit, and hands the
 // Verdict to tell there.
 func (j *Judge) Ask(q Question, limit time.Duration, tell func(Verdict)) {
-	Ask(limit, func(ctx context.Context) Verdict { return j.ask(ctx, q) },
-		func(reason any) Verdict { return Verdict{Err: Panicked(reason)} }, tell)
+	put := func() {
+		answer(limit, func(ctx context.Context) Verdict { return j.ask(ctx, q) },
+			func(reason any) Verdict { return Verdict{Err: Panicked(reason)} }, tell)
+	}
+	if j.Go != nil {
+		j.Go(put)
+		return
+	}
+	go put()
 }
 
 // plain tells who needs no Authenticator.

@@ -30,8 +30,8 @@ const (
 	quietAfter = int64(10 * time.Second / time.Millisecond)
 )
 
-// Waiter is who waits for his turn. Turn is called once for each Wait, on the Share's loop and with the Share locked: it posts a
-// message, and does nothing else. Who gets it takes what he may, says so (Took), and that he is through (Taken), or that he has ended
+// Waiter is who waits for his turn. Turn is called once for each Wait, on the Share's loop: it posts a message, and does nothing
+// else. It may come after Leave, and is then of no meaning. Who gets it takes what he may, says so (Took), and that he is through (Taken), or that he has ended
 // (Leave).
 type Waiter interface{ Turn() }
 
@@ -72,10 +72,9 @@ func (s *Share) Set(messages, bytes int64) {
 	s.bytes.set(bytes)
 	s.on.Store(messages > 0 || bytes > 0)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.line.Len() > 0 {
-		s.call()
-	}
+	call := s.line.Len() > 0 && s.calls()
+	s.mu.Unlock()
+	s.call(call)
 }
 
 // Bounds are what was Set.
@@ -131,15 +130,20 @@ func (s *Share) Took(messages, bytes int, now int64) {
 
 // Wait has w wait for his turn. Who waits already keeps his place.
 func (s *Share) Wait(w Waiter, now int64) {
+	s.call(s.queue(w, now))
+}
+
+// queue puts w in line, and tells whether the loop is to be asked for a turn.
+func (s *Share) queue(w Waiter, now int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.places[w]; ok {
-		return
+		return false
 	}
 	s.places[w] = s.line.PushBack(w)
 	s.waiting.Store(int64(s.line.Len()))
 	if s.line.Len() > 1 {
-		return
+		return false
 	}
 	s.since = now
 	if !s.busy.Swap(true) {
@@ -147,17 +151,16 @@ func (s *Share) Wait(w Waiter, now int64) {
 		s.count++
 		s.noted(false, 0)
 	}
-	s.call()
+	return s.calls()
 }
 
 // Taken says that w has made use of his turn. If he left something, the next may have theirs.
 func (s *Share) Taken(w Waiter, now int64) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	delete(s.given, w)
-	if s.line.Len() > 0 && s.credit(now) {
-		s.call()
-	}
+	call := s.line.Len() > 0 && s.credit(now) && s.calls()
+	s.mu.Unlock()
+	s.call(call)
 }
 
 // Leave is for who ends: he waits no more, and makes no use of his turn.
@@ -185,10 +188,17 @@ func (s *Share) remove(place *list.Element, now int64) Waiter {
 	return w
 }
 
-// call asks the loop for a turn: the timer may be started there alone. mu is held.
-func (s *Share) call() {
-	if !s.called {
-		s.called = true
+// calls tells whether the loop has to be asked for a turn, which it was not yet. mu is held.
+func (s *Share) calls() bool {
+	before := s.called
+	s.called = true
+	return !before
+}
+
+// call asks the loop for a turn if it has to be: the timer may be started there alone. mu is not held, since nobody knows what
+// else a loop does when it is given something.
+func (s *Share) call(on bool) {
+	if on {
 		s.loop.Schedule((*called)(s))
 	}
 }
@@ -205,12 +215,23 @@ func (c *called) Run() {
 	s.serve()
 }
 
-// serve gives turns to those who have waited longest, to as many as there is credit for. What they will take is not known yet: who takes
-// more than there is overdraws, and the next wait for longer.
+// serve gives turns to those who have waited longest.
 func (s *Share) serve() {
+	now := s.loop.Now()
+	next, again := s.choose(now)
+	for _, w := range next {
+		w.Turn()
+	}
+	if again > 0 {
+		s.loop.Start(s.timer, again)
+	}
+}
+
+// choose takes as many out of the line as there is credit for, and says when to look again; 0: never. What they will take is not
+// known yet: who takes more than there is overdraws, and the next wait for longer.
+func (s *Share) choose(now int64) (next []Waiter, again int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.loop.Now()
 	most := int64(1 << 30)
 	if s.bytes.on() {
 		most = min(most, (s.bytes.credit(now)+int64(s.turn())-1)/int64(s.turn()))
@@ -224,17 +245,18 @@ func (s *Share) serve() {
 	for int64(len(s.given)) < most && s.line.Len() > 0 {
 		w := s.remove(s.line.Front(), now)
 		s.given[w] = struct{}{}
-		w.Turn()
+		next = append(next, w)
 	}
 	switch {
 	case s.line.Len() > 0:
-		s.loop.Start(s.timer, max(now+1, s.bytes.due(), s.messages.due()))
+		return next, max(now+1, s.bytes.due(), s.messages.due())
 	case s.busy.Load() && now >= s.until+quietAfter:
 		s.busy.Store(false)
 		s.noted(true, time.Duration(s.held-s.began)*time.Millisecond)
 	case s.busy.Load():
-		s.loop.Start(s.timer, s.until+quietAfter)
+		return next, s.until + quietAfter
 	}
+	return next, 0
 }
 
 // Figures are what a Share has held up.

@@ -128,7 +128,8 @@ func TestRateIsKeptAndUsed(t *testing.T) {
 		slack := float64(share.turn()/size*len(senders)) + 2 // a turn of each may be under way
 		require.LessOrEqual(t, float64(all), 1.05*want+slack)
 		require.GreaterOrEqual(t, float64(all), 0.95*want-slack)
-		require.LessOrEqual(t, most, 2*least+(2*share.turn()+eventloop.ScratchSize)/size+2, "one got much more than another")
+		// Who asks first in each turn of the loop, and finds nobody in line, has an advantage.
+		require.LessOrEqual(t, most, 3*least+(2*share.turn()+eventloop.ScratchSize)/size+2, "one got much more than another")
 	})
 }
 
