@@ -6,38 +6,27 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/troupemq/troupe/configs"
 )
 
 // bytesText is an amount of bytes, for people.
-func bytesText(n int64) string { return amountText(float64(n), "bytes") }
+func bytesText(n int64) string { return configs.Size(n).About() }
 
 // amountText is an amount with its unit: bytes in powers of 1024, others in whole numbers
 // with commas.
 func amountText(n float64, unit string) string {
 	switch unit {
 	case "bytes":
-		return binaryText(n)
+		return bytesText(int64(n))
 	case "bytes/s":
-		return binaryText(n) + "/s"
+		return bytesText(int64(n)) + "/s"
 	case "messages/s":
 		if n > 0 && n < 10 {
 			return strconv.FormatFloat(n, 'f', 1, 64)
 		}
 	}
 	return countText(int64(math.Round(n)))
-}
-
-func binaryText(n float64) string {
-	const units = "KMGTPE"
-	unit := -1
-	for n >= 1024 && unit < len(units)-1 {
-		n /= 1024
-		unit++
-	}
-	if unit < 0 {
-		return fmt.Sprintf("%.0f B", n)
-	}
-	return fmt.Sprintf("%.1f %ciB", n, units[unit])
 }
 
 // countText is a number with commas between thousands.
