@@ -78,3 +78,8 @@ func ReadPair(certFile, keyFile string) (pair tls.Certificate, key bool, err err
 	}
 	return pair, false, nil
 }
+
+// file adds what is wrong with the file that a key names.
+func (v *validation) file(key string, err error) {
+	v.problems = append(v.problems, &Problem{Key: key, Text: err.Error(), file: true})
+}

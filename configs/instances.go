@@ -44,28 +44,44 @@ type Instance struct {
 //
 // An error is [Problems] with all that is wrong with any of them, and with what
 // two of them both want: see [Conflicts]. What comes with it is not to be used for
-// more than to say what was read.
+// more than to say what was read, unless it is [OfFiles].
 func LoadAll(files []string, in Inputs) ([]Instance, error) {
+	return in.loadAll(files, func(*Instance, Problems) bool { return false })
+}
+
+// LoadToStart is LoadAll for who starts them: of several instances, what is wrong
+// in files that one names ([OfFiles]) is left to its start, if its
+// supervision.on_failure says what is to become of it alone.
+func LoadToStart(files []string, in Inputs) ([]Instance, error) {
+	return in.loadAll(files, func(i *Instance, wrong Problems) bool {
+		return i.with == several && i.Config.Supervision.Isolated() && OfFiles(wrong)
+	})
+}
+
+// loadAll leaves out what is wrong with an instance and is for later.
+func (in *Inputs) loadAll(files []string, later func(*Instance, Problems) bool) ([]Instance, error) {
 	drafts, problems := draftsOf(files)
 	with := alone
 	if len(files) > 1 || len(drafts) > 0 && drafts[0].entry != "" {
 		with = several
 	}
-	return instancesOf(drafts, problems, in.layersFor(with), with)
+	return instancesOf(drafts, problems, in.layersFor(with), with, later)
 }
 
 // LoadMore is LoadAll for instances that join others which run: variables and
 // flags that only one can have are those of somebody else.
 func LoadMore(files []string, in Inputs) ([]Instance, error) {
 	drafts, problems := draftsOf(files)
-	return instancesOf(drafts, problems, in.layersFor(joined), joined)
+	return instancesOf(drafts, problems, in.layersFor(joined), joined, func(*Instance, Problems) bool { return false })
 }
 
-func instancesOf(drafts []*draft, problems Problems, on []*layer, with company) ([]Instance, error) {
+func instancesOf(drafts []*draft, problems Problems, on []*layer, with company, later func(*Instance, Problems) bool) ([]Instance, error) {
 	var all []Instance
 	for _, d := range drafts {
 		i, wrong := d.instance(on, with)
-		all, problems = append(all, i), append(problems, wrong...)
+		if all = append(all, i); !later(&i, wrong) {
+			problems = append(problems, wrong...)
+		}
 	}
 	problems = append(problems, Conflicts(all)...)
 	return all, distinct(problems).err()

@@ -103,8 +103,8 @@ func (s *stack) set(whole Source, values map[string]any) {
 	}
 }
 
-// config is what applies, and all that is wrong with it. Without problems
-// every value has a source.
+// config is what applies, and all that is wrong with it. Without problems, or with
+// those of files alone, every value has a source.
 func (s *stack) config() (Config, Problems) {
 	var c Config
 	if err := s.k.Unmarshal("", &c); err != nil {
@@ -116,7 +116,7 @@ func (s *stack) config() (Config, Problems) {
 		b.Upstreams, b.Forward, b.Receive = orNone(b.Upstreams), orNone(b.Forward), orNone(b.Receive)
 	}
 	problems := append(s.problems, validated(&c, s.sources, s.problems)...)
-	if len(problems) == 0 {
+	if len(problems) == 0 || OfFiles(problems) {
 		s.sources.fill(c)
 	}
 	return c, problems

@@ -1,7 +1,9 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -20,6 +22,8 @@ type Problem struct {
 	// blame is the key whose source to name when Key was not written: what
 	// made its default wrong.
 	blame string
+	// file tells that what is wrong is in a file that the value names.
+	file bool
 	// in is the entry of a list of instances that the Key is of.
 	in string
 }
@@ -70,6 +74,14 @@ func (p Problems) Unwrap() []error {
 		errs[i] = p[i]
 	}
 	return errs
+}
+
+// OfFiles tells whether an error is [Problems] with files that a configuration
+// names and nothing else: certificates, keys, passwords, users, rules. These may be
+// mended without the configuration, so that another start can succeed.
+func OfFiles(err error) bool {
+	var p Problems
+	return errors.As(err, &p) && !slices.ContainsFunc(p, func(p *Problem) bool { return !p.file })
 }
 
 // err is p as an error, nil when there is none.

@@ -36,15 +36,15 @@ func (v *validation) contentsOf(key, name string, err error, way string) {
 		return
 	}
 	if _, missing := os.Stat(name); missing != nil {
-		v.add(key, "%v; %s", err, way)
+		v.file(key, fmt.Errorf("%w; %s", err, way))
 		return
 	}
 	var problems auth.FileProblems
 	if !errors.As(err, &problems) {
-		v.add(key, "%v", err)
+		v.file(key, err)
 	}
 	for _, p := range problems {
-		v.add(key, "%v", p)
+		v.file(key, p)
 	}
 }
 

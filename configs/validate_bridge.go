@@ -160,7 +160,7 @@ func (v *validation) credentials(key, clientID, username, password, passwordFile
 		return
 	}
 	if err := checkPasswordFile(passwordFile); err != nil {
-		v.add(key+"password_file", "%v", err)
+		v.file(key+"password_file", err)
 	}
 }
 
@@ -175,7 +175,7 @@ func (v *validation) trust(bridge, upstream string, own, all TLSClient) {
 	}
 	if all.CAFile != "" {
 		_, err := ReadCertificates(all.CAFile)
-		v.once(at("ca_file", own.CAFile), err)
+		v.once(at("ca_file", own.CAFile), err, true)
 	}
 	switch certKey, keyKey := at("cert_file", own.CertFile), at("key_file", own.KeyFile); {
 	case all.CertFile != "" && all.KeyFile != "":
@@ -183,21 +183,22 @@ func (v *validation) trust(bridge, upstream string, own, all TLSClient) {
 		if key {
 			certKey = keyKey
 		}
-		v.once(certKey, err)
+		v.once(certKey, err, true)
 	case all.CertFile != "":
-		v.once(certKey, fmt.Errorf("%s is of no use without key_file; name its key there", all.CertFile))
+		v.once(certKey, fmt.Errorf("%s is of no use without key_file; name its key there", all.CertFile), false)
 	case all.KeyFile != "":
-		v.once(keyKey, fmt.Errorf("%s is of no use without cert_file; name its certificate there", all.KeyFile))
+		v.once(keyKey, fmt.Errorf("%s is of no use without cert_file; name its certificate there", all.KeyFile), false)
 	}
 	for name := range strings.SplitSeq(all.ALPN, ",") {
 		if len(strings.TrimSpace(name)) > 255 {
-			v.once(at("alpn", own.ALPN), fmt.Errorf("a protocol has %d bytes; allowed: up to 255", len(strings.TrimSpace(name))))
+			v.once(at("alpn", own.ALPN), fmt.Errorf("a protocol has %d bytes; allowed: up to 255", len(strings.TrimSpace(name))), false)
 		}
 	}
 }
 
-// once adds what is wrong with a key of which that is not known yet.
-func (v *validation) once(key string, err error) {
+// once adds what is wrong with a key of which that is not known yet, or with the
+// file that it names.
+func (v *validation) once(key string, err error, file bool) {
 	if err == nil {
 		return
 	}
@@ -206,7 +207,7 @@ func (v *validation) once(key string, err error) {
 			return
 		}
 	}
-	v.add(key, "%v", err)
+	v.problems = append(v.problems, &Problem{Key: key, Text: err.Error(), file: file})
 }
 
 // firstSet is the first key of t that is set; empty: none.

@@ -11,3 +11,9 @@ func (v *validation) supervision(s *Supervision) {
 			"%v is not allowed; allowed: %v, which is supervision.backoff.initial, or more", s.Backoff.Maximum, s.Backoff.Initial)
 	}
 }
+
+// Isolated tells whether whoever wrote s has said what is to become of the
+// instance alone: then what it lacks at a start keeps no other from starting.
+func (s Supervision) Isolated() bool {
+	return s.OnFailure == OnFailureRestart || s.OnFailure == OnFailureStop
+}

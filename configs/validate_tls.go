@@ -30,12 +30,12 @@ func (v *validation) tlsServer(key string, l Listener) {
 			if private {
 				name = "key_file"
 			}
-			v.add(key+name, "%v", err)
+			v.file(key+name, err)
 		}
 	}
 	if t.CAFile != "" {
 		if _, err := ReadCertificates(t.CAFile); err != nil {
-			v.add(key+"ca_file", "%v", err)
+			v.file(key+"ca_file", err)
 		}
 		return
 	}

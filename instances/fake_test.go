@@ -50,6 +50,8 @@ type world struct {
 	drain   chan struct{}    // what a Shutdown waits for; nil: nothing
 	closing map[string]error // of Shutdowns: what is wrong at the end
 	reloads []configs.Config
+
+	validate bool // what they are made of
 }
 
 func newWorld(t *testing.T) *world {
@@ -175,6 +177,11 @@ func supervise(t *testing.T, o Options) *supervised {
 	t.Helper()
 	w := newWorld(t)
 	o.make = func(c configs.Config, _ []troupe.Option) (broker, error) {
+		if w.validate {
+			if err := c.Validate(); err != nil {
+				return (*fake)(nil), err
+			}
+		}
 		return &fake{world: w, config: c, done: make(chan struct{})}, nil
 	}
 	core, logs := observer.New(zapcore.DebugLevel)

@@ -149,7 +149,8 @@ func (s *Supervisor) watch() {
 // data directory that one needs: the error, [configs.Problems] or that of
 // [troupe.Broker.Probe], tells all that is wrong, and of whom. An instance whose
 // supervision.on_failure was set to restart or stop does not keep the others from
-// starting by the last of these: it fails alone, and that becomes of it.
+// starting by the last of these, nor by a file that it names and that is wrong
+// ([configs.OfFiles]): it fails alone, and that becomes of it.
 //
 // How one that fails later, or over something else, is dealt with is up to its
 // configuration, and no error here: see List and Err.

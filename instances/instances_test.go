@@ -3,6 +3,8 @@ package instances
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"testing"
@@ -132,6 +134,36 @@ func TestProbe(t *testing.T) {
 	require.Equal(t, troupe.InstanceRunning, s.status("a").State)
 	require.Equal(t, troupe.InstanceFailed, s.status("c").State)
 	require.Eventually(t, func() bool { return s.status("b").Restarts > 1 }, patience, time.Millisecond)
+}
+
+// So does a file that one names: it may be mended while the others run. A value
+// may not.
+func TestFileIsWrong(t *testing.T) {
+	users := filepath.Join(t.TempDir(), "users")
+	with := func(name string, policy configs.OnFailure) configs.Instance {
+		i := named(name, policy)
+		i.Config.Auth.PasswordFile = users
+		return i
+	}
+	s := supervise(t, Options{})
+	s.validate = true
+	err := s.Launch(within(t), named("a", configs.OnFailureAuto), with("b", configs.OnFailureAuto), with("c", configs.OnFailureStop))
+	require.ErrorContains(t, err, "instance b: auth.password_file: "+users+": cannot be read")
+	require.NotContains(t, err.Error(), "instance c")
+	require.Empty(t, s.starts)
+
+	wrong := with("b", configs.OnFailureRestart)
+	wrong.Config.Limits.MaxInflight = 0
+	require.ErrorContains(t, s.Launch(within(t), named("a", configs.OnFailureAuto), wrong), "limits.max_inflight: 0 is not allowed")
+	require.Empty(t, s.starts)
+
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), with("b", configs.OnFailureRestart), with("c", configs.OnFailureStop)))
+	require.Equal(t, troupe.InstanceRunning, s.status("a").State)
+	require.Equal(t, troupe.InstanceFailed, s.status("c").State)
+	require.Contains(t, s.status("c").Error, users)
+	require.NoError(t, os.WriteFile(users, nil, 0o600))
+	s.becomes("b", troupe.InstanceRunning)
+	require.NoError(t, s.Start(within(t), "c"))
 }
 
 // Two that want the same are not started, whether they come together or later.

@@ -45,21 +45,30 @@ func (s *Supervisor) join(ctx context.Context, all []configs.Instance) (settled 
 // handed to them.
 func unmake(ctx context.Context, brokers []broker) {
 	for _, b := range brokers {
-		_ = b.Shutdown(ctx)
+		if b != nil {
+			_ = b.Shutdown(ctx)
+		}
 	}
 }
 
-// first makes a broker of each, if none finds that somebody else has what it needs.
+// first makes a broker of each, if none finds that somebody else has what it needs,
+// or that a file is wrong. One that will fail by itself over either may be nil.
 func (s *Supervisor) first(ctx context.Context, all []configs.Instance) (first []broker, err error) {
 	var wrong []error
 	for _, i := range all {
+		alone := i.Config.Supervision.Isolated()
 		b, err := s.make(i.Config)
-		if err == nil {
-			first = append(first, b)
-			if err = b.Probe(ctx); isolated(i.Config.Supervision) {
-				err = nil // it will fail by itself
+		switch {
+		case err == nil:
+			if err = b.Probe(ctx); alone {
+				err = nil
 			}
+		case alone && configs.OfFiles(err):
+			b, err = nil, nil
+		default:
+			b = nil
 		}
+		first = append(first, b)
 		if err != nil {
 			wrong = append(wrong, s.named(i.Config.Name, err, len(all)))
 		}
@@ -69,12 +78,6 @@ func (s *Supervisor) first(ctx context.Context, all []configs.Instance) (first [
 	}
 	unmake(ctx, first)
 	return nil, errors.Join(wrong...)
-}
-
-// isolated tells whether whoever wrote the policy has said what is to become of
-// the instance alone.
-func isolated(p configs.Supervision) bool {
-	return p.OnFailure == configs.OnFailureRestart || p.OnFailure == configs.OnFailureStop
 }
 
 // judge tells what two configurations, of these and of those that there are, both

@@ -47,7 +47,11 @@ func (d *data) all(c *cobra.Command) ([]configs.Instance, error) {
 	if d.file != "" {
 		files = []string{d.file}
 	}
-	return configs.LoadAll(files, configs.Inputs{Environ: os.Environ(), Flags: c.Flags()})
+	all, err := configs.LoadAll(files, configs.Inputs{Environ: os.Environ(), Flags: c.Flags()})
+	if configs.OfFiles(err) { // certificates and users are not asked for here, and one instance may wait for its own
+		err = nil
+	}
+	return all, err
 }
 
 // directory is the data directory of the instance, absolute, and all that is

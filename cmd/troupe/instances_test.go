@@ -16,6 +16,8 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 	"github.com/stretchr/testify/require"
+
+	"github.com/troupemq/troupe/internal/testca"
 )
 
 // severalInstances is the binary at work with several instances.
@@ -213,6 +215,41 @@ func TestOneOfSeveralDoesNotStart(t *testing.T) {
 	require.NotContains(t, s.stdout.String(), "troupe: b:")
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "data", "b")))
 	paho3(t, s.address("b"), 4, "c", nil).publish("x", 1, false, "x")
+	s.says("the instance runs again", `"instance":"b"`)
+}
+
+// One whose certificate is not there keeps all from starting, unless it was written
+// what is to become of it: then the others run, it comes up once the file is there,
+// and meanwhile it can be asked for and is not right.
+func TestCertificateOfOneIsMissing(t *testing.T) {
+	dir, authority := place(t), testca.New(t)
+	cert, key := authority.Issue(t, "broker")
+	config := func(policy, durability string) string {
+		return "data_dir: data\ninstances:\n- {name: a, listeners: [{name: tcp, address: '127.0.0.1:0'}]}\n" +
+			"- {name: b, durability: " + durability + ", listeners: [{name: tls, address: '127.0.0.1:0', transport: tls, tls: {cert_file: '" + cert + "', key_file: key.pem}}]," +
+			" supervision: {on_failure: " + policy + ", backoff: {initial: 50ms, maximum: 100ms}}}\n"
+	}
+	missing := "listeners[0].tls.key_file: key.pem cannot be read"
+	for _, c := range []struct{ command, policy, durability string }{{"serve", "auto", "disk"}, {"serve", "stop-all", "disk"}, {"serve", "restart", "none"}, {"check", "restart", "disk"}} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "c.yaml"), []byte(config(c.policy, c.durability)), 0o600))
+		r := work(t, dir, nil, c.command, "-c", "c.yaml")
+		require.Equal(t, exitUsage, r.code, c)
+		require.Empty(t, r.stdout, c)
+		require.Contains(t, r.stderr, "c.yaml:4: instances[1]."+missing, c)
+	}
+	require.NoDirExists(t, filepath.Join(dir, "data"))
+
+	s := serveSeveral(t, dir, map[string]string{"c.yaml": config("restart", "disk")}, "-c", "c.yaml")
+	paho3(t, s.address("a"), 4, "c", nil).publish("x", 1, false, "x")
+	s.says(`"instance":"b"`, "the instance failed, and is started again", missing)
+	r := work(t, dir, nil, "ctl", "instance", "list", "-c", "c.yaml")
+	require.Equal(t, exitDone, r.code, r.stderr)
+	require.Contains(t, r.stdout, missing)
+	text, err := os.ReadFile(key)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "key.pem"), text, 0o600))
+	_, err = connackOver(t, dialTLS(t, s.address("b"), trusting(t, authority)), plain("c", ""))
+	require.NoError(t, err)
 	s.says("the instance runs again", `"instance":"b"`)
 }
 

@@ -108,10 +108,20 @@ func (f *configuration) addFlags(c *cobra.Command) {
 // load reads all of them. Of several, the error has a line for each thing that is
 // wrong.
 func (f *configuration) load(c *cobra.Command) ([]configs.Instance, error) {
+	return f.loadWith(c, configs.LoadAll)
+}
+
+// loadToStart is load for serve, which leaves to the start of an instance what it is
+// judged for alone.
+func (f *configuration) loadToStart(c *cobra.Command) ([]configs.Instance, error) {
+	return f.loadWith(c, configs.LoadToStart)
+}
+
+func (f *configuration) loadWith(c *cobra.Command, loadAll func([]string, configs.Inputs) ([]configs.Instance, error)) ([]configs.Instance, error) {
 	if slices.Contains(f.files, "") {
 		return nil, usageError{errors.New("--config names no file")}
 	}
-	all, err := configs.LoadAll(f.files, inputs(c))
+	all, err := loadAll(f.files, inputs(c))
 	if problems := (configs.Problems)(nil); errors.As(err, &problems) && several(f.files, all) {
 		return nil, everyProblem{problems}
 	}

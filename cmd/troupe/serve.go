@@ -40,7 +40,7 @@ One that fails takes no other with it, unless its supervision.on_failure says so
 the process ends with the last of them, for the reason of the first.`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			all, err := from.load(c)
+			all, err := from.loadToStart(c)
 			if err != nil {
 				return err
 			}
@@ -53,7 +53,7 @@ the process ends with the last of them, for the reason of the first.`,
 			s := &server{all: all, log: log, out: c.OutOrStdout(), options: instances.Options{
 				Log: log, Logger: newLog, Inputs: inputs(c), UntilLast: true,
 			}}
-			s.load = func() ([]configs.Instance, error) { return from.load(c) }
+			s.load = func() ([]configs.Instance, error) { return from.loadToStart(c) }
 			s.options.Fits = fits(log)
 			s.warn()
 			return s.run(c.Context())
