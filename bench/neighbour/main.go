@@ -1,9 +1,10 @@
-// Command neighbour measures what a Client of a quiet instance sees while its neighbour is flooded. It runs two instances in one process,
-// and beside them two Mosquitto processes if that is installed, and takes the time of connect, subscribe, publish and the message's arrival
-// at the quiet one: without a flood, with one that is held to limits.rate, and with one that is not.
+// Command neighbour measures what a Client of a quiet instance sees while its neighbour is flooded. It runs two instances in one process, or
+// one beside several that are quiet, and as many Mosquitto processes if that is installed, and takes the time of connect, subscribe, publish
+// and the message's arrival at the quiet ones in turn: without a flood, with one that is held to limits.rate, and with one that is not.
 //
 //	go run ./bench/neighbour
 //	go run ./bench/neighbour -for 20s -publishers 50 -rate 20000
+//	go run ./bench/neighbour -quiet 10
 //
 // Exit codes: 0 done; 1 a broker could not be measured; 2 an argument that is not allowed.
 package main
@@ -32,12 +33,14 @@ type settings struct {
 	publishers int
 	rate       int // messages a second of the flooded instance
 	payload    int
+	quiet      int // instances beside it
 }
 
-// pair is a quiet broker and the one beside it.
-type pair struct {
-	quiet, loud string // host:port
-	stop        func()
+// row is quiet brokers and the one beside them.
+type row struct {
+	quiet []string // host:port
+	loud  string
+	stop  func()
 }
 
 func main() {
@@ -48,8 +51,9 @@ func main() {
 	flag.IntVar(&s.publishers, "publishers", 20, "that flood, each as fast as it is read from")
 	flag.IntVar(&s.rate, "rate", 20_000, "limits.rate.messages_per_second of the flooded instance")
 	flag.IntVar(&s.payload, "payload", 100, "bytes of each message of the flood")
+	flag.IntVar(&s.quiet, "quiet", 1, "instances beside the flooded one")
 	flag.Parse()
-	if flag.NArg() > 0 || s.span <= 0 || s.publishers < 1 || s.rate < 1 || s.payload < 0 {
+	if flag.NArg() > 0 || s.span <= 0 || s.publishers < 1 || s.rate < 1 || s.payload < 0 || s.quiet < 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -70,7 +74,7 @@ func (s *settings) run(ctx context.Context) error {
 		return err
 	}
 	fmt.Println("| brokers | flood | round trips | p50 | p99 | largest | messages flooded a second |\n|---|---|---|---|---|---|---|")
-	measure := func(name, flood string, publishers int, start func() (*pair, error)) error {
+	measure := func(name, flood string, publishers int, start func() (*row, error)) error {
 		p, err := start()
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -78,26 +82,26 @@ func (s *settings) run(ctx context.Context) error {
 		defer p.stop()
 		return s.measure(ctx, name, flood, publishers, p)
 	}
-	troupe := func(rate int) func() (*pair, error) {
-		return func() (*pair, error) { return startTroupe(ctx, binary, dir, rate) }
+	troupe := func(rate int) func() (*row, error) {
+		return func() (*row, error) { return s.startTroupe(ctx, binary, dir, rate) }
 	}
-	const two = "two instances, one process"
+	troupes, mosquittos := fmt.Sprintf("%d instances, one process", s.quiet+1), fmt.Sprintf("%d mosquitto processes", s.quiet+1)
 	err = errors.Join(
-		measure(two, "none", 0, troupe(0)),
-		measure(two, fmt.Sprintf("held to %d/s", s.rate), s.publishers, troupe(s.rate)),
-		measure(two, "not held", s.publishers, troupe(0)),
+		measure(troupes, "none", 0, troupe(0)),
+		measure(troupes, fmt.Sprintf("held to %d/s", s.rate), s.publishers, troupe(s.rate)),
+		measure(troupes, "not held", s.publishers, troupe(0)),
 	)
 	if path, missing := exec.LookPath("mosquitto"); missing == nil {
-		mosquitto := func() (*pair, error) { return startMosquitto(ctx, path, dir) }
+		mosquitto := func() (*row, error) { return s.startMosquitto(ctx, path, dir) }
 		err = errors.Join(err,
-			measure("two mosquitto processes", "none", 0, mosquitto),
-			measure("two mosquitto processes", "not held", s.publishers, mosquitto))
+			measure(mosquittos, "none", 0, mosquitto),
+			measure(mosquittos, "not held", s.publishers, mosquitto))
 	}
 	return err
 }
 
-// measure floods one of the pair and takes the time of round trips at the other.
-func (s *settings) measure(ctx context.Context, name, flood string, publishers int, p *pair) error {
+// measure floods one of the row and takes the time of round trips at the others.
+func (s *settings) measure(ctx context.Context, name, flood string, publishers int, p *row) error {
 	ctx, cancel := context.WithTimeout(ctx, s.span+30*time.Second)
 	defer cancel()
 	loud, err := newFlood(ctx, p.loud, publishers, s.payload)
@@ -115,7 +119,7 @@ func (s *settings) measure(ctx context.Context, name, flood string, publishers i
 			return ctx.Err()
 		case <-pace.C:
 		}
-		d, err := roundTrip(ctx, p.quiet)
+		d, err := roundTrip(ctx, p.quiet[len(took)%len(p.quiet)])
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
@@ -130,25 +134,27 @@ func (s *settings) measure(ctx context.Context, name, flood string, publishers i
 	return nil
 }
 
-// startTroupe runs two instances in one process.
-func startTroupe(ctx context.Context, binary, dir string, rate int) (*pair, error) {
-	ports, err := freePorts(2)
+// startTroupe runs all instances in one process.
+func (s *settings) startTroupe(ctx context.Context, binary, dir string, rate int) (*row, error) {
+	ports, err := freePorts(s.quiet + 1)
 	if err != nil {
 		return nil, err
 	}
 	file := filepath.Join(dir, "c.yaml")
-	text := fmt.Sprintf("data_dir: \"\"\nsys: {interval: 0s}\nlog: {level: error}\ninstances:\n"+
-		"- {name: quiet, listeners: [{name: tcp, address: %q}]}\n"+
-		"- {name: loud, listeners: [{name: tcp, address: %q}], limits: {rate: {messages_per_second: %d}}}\n", ports[0], ports[1], rate)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	text := fmt.Appendf(nil, "data_dir: \"\"\nsys: {interval: 0s}\nlog: {level: error}\ninstances:\n"+
+		"- {name: loud, listeners: [{name: tcp, address: %q}], limits: {rate: {messages_per_second: %d}}}\n", ports[0], rate)
+	for i, address := range ports[1:] {
+		text = fmt.Appendf(text, "- {name: quiet%d, listeners: [{name: tcp, address: %q}]}\n", i, address)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return nil, err
 	}
-	return startPair(ctx, ports, exec.Command(binary, "serve", "-c", file))
+	return startRow(ctx, ports, exec.Command(binary, "serve", "-c", file))
 }
 
-// startMosquitto runs two processes.
-func startMosquitto(ctx context.Context, path, dir string) (*pair, error) {
-	ports, err := freePorts(2)
+// startMosquitto runs a process for each.
+func (s *settings) startMosquitto(ctx context.Context, path, dir string) (*row, error) {
+	ports, err := freePorts(s.quiet + 1)
 	if err != nil {
 		return nil, err
 	}
@@ -161,10 +167,10 @@ func startMosquitto(ctx context.Context, path, dir string) (*pair, error) {
 		}
 		commands = append(commands, exec.Command(path, "-c", file))
 	}
-	return startPair(ctx, ports, commands...)
+	return startRow(ctx, ports, commands...)
 }
 
-func startPair(ctx context.Context, ports []string, commands ...*exec.Cmd) (*pair, error) {
+func startRow(ctx context.Context, ports []string, commands ...*exec.Cmd) (*row, error) {
 	var running []*exec.Cmd
 	stop := sync.OnceFunc(func() {
 		for _, c := range running {
@@ -180,7 +186,7 @@ func startPair(ctx context.Context, ports []string, commands ...*exec.Cmd) (*pai
 		}
 		running = append(running, c)
 	}
-	p := &pair{quiet: ports[0], loud: ports[1], stop: stop}
+	p := &row{quiet: ports[1:], loud: ports[0], stop: stop}
 	for _, address := range ports {
 		if err := listening(ctx, address); err != nil {
 			stop()
