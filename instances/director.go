@@ -348,6 +348,9 @@ func (d *director) down(m *down) {
 	case i.life.state == troupe.InstanceStopped && m.err != nil && !errors.Is(m.err, errAbandoned):
 		i.wrong = fmt.Errorf("instance %s: it was stopped, and something went wrong at its end: %w", i.name(), m.err)
 		log.Error("the instance was stopped, and something went wrong at its end", zap.Error(m.err))
+		if d.closing || !d.lives() { // it is an end of all
+			d.table.wrong = append(d.table.wrong, i.wrong)
+		}
 	case i.life.state == troupe.InstanceStopped && !d.closing:
 		log.Info("the instance is stopped")
 	}
@@ -429,7 +432,8 @@ func (d *director) tell(i *instance) {
 }
 
 // end ends the actor. The reason is that of the instance that took all others
-// along, or else that of the one that failed first; none if all were stopped.
+// along, or else that of the one that failed first; if all were stopped, what went
+// wrong at the end of the last, unless Shutdown returns that.
 func (d *director) end() {
 	var first *instance
 	for _, i := range d.table.all {
@@ -439,6 +443,9 @@ func (d *director) end() {
 	}
 	if d.cause == nil && first != nil {
 		d.cause = d.named(first.name(), first.life.err, 0)
+	}
+	if d.cause == nil && !d.closing {
+		d.cause = errors.Join(d.table.wrong...)
 	}
 	d.table.cause = d.cause
 	d.loop.Stop(d.timer)

@@ -287,13 +287,14 @@ func (s *Supervisor) Dial(ctx context.Context, name string) (net.Conn, error) {
 }
 
 // Shutdown stops all instances at once, each in order, and ends the Supervisor.
-// When ctx is done they end at once; the error is then that of ctx. It leaves no goroutine, port
+// When ctx is done they end at once; the error is then that of ctx. Otherwise it joins what went
+// wrong at their ends, with stores that could not be closed say. It leaves no goroutine, port
 // or file.
 func (s *Supervisor) Shutdown(ctx context.Context) error {
 	s.system.Send(s.pid, &closing{})
 	select {
 	case <-s.done:
-		return nil
+		return errors.Join(s.table.wrong...)
 	case <-ctx.Done():
 	}
 	s.hurry(context.Cause(ctx))
@@ -307,8 +308,8 @@ func (s *Supervisor) Done() <-chan struct{} { return s.done }
 
 // Err is nil until Done is closed, and after a Shutdown. Otherwise it is why the
 // first of the instances failed that ended it: the one with the policy
-// stop-all, or of all that are no more the one that failed first; nil if all
-// were stopped.
+// stop-all, or of all that are no more the one that failed first; if all were
+// stopped, what went wrong at the end of the last, or nil.
 func (s *Supervisor) Err() error {
 	select {
 	case <-s.done:

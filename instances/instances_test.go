@@ -297,6 +297,25 @@ func TestShutdown(t *testing.T) {
 	require.NoError(t, s.Shutdown(within(t)), "a second time")
 }
 
+// Shutdown tells what went wrong at the end of each, as does Err of the last one if
+// that was stopped; what is over and was told is not told again.
+func TestWrongEndOfAll(t *testing.T) {
+	s := supervise(t, Options{})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto), named("b", configs.OnFailureAuto), named("c", configs.OnFailureAuto)))
+	s.set(func() { s.closing["a"], s.closing["b"] = errLost, errLost })
+	require.ErrorIs(t, s.Stop(within(t), "b"), errLost)
+	require.EqualError(t, s.Supervisor.Shutdown(within(t)), "instance a: it was stopped, and something went wrong at its end: "+errLost.Error())
+	require.NoError(t, s.Err())
+	s.ended = true
+
+	s = supervise(t, Options{UntilLast: true})
+	require.NoError(t, s.Launch(within(t), named("a", configs.OnFailureAuto)))
+	s.set(func() { s.closing["a"] = errLost })
+	require.ErrorIs(t, s.Stop(within(t), "a"), errLost)
+	require.ErrorIs(t, s.over(), errLost)
+	s.ended = true
+}
+
 func TestShutdownOfNone(t *testing.T) {
 	s := supervise(t, Options{UntilLast: true})
 	require.NoError(t, s.Shutdown(within(t)))

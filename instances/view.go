@@ -15,6 +15,7 @@ import (
 type table struct {
 	all   []*instance // the actor's alone
 	cause error       // before done is closed
+	wrong []error     // at the ends of those that ended last, before done is closed
 	seen  atomic.Pointer[view]
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,7 +158,7 @@ func (s *server) shutdown(ctx context.Context, signals <-chan os.Signal) error {
 		}
 	}()
 	if err := s.running.Shutdown(ctx); err != nil {
-		return context.Cause(ctx)
+		return cmp.Or(context.Cause(ctx), err)
 	}
 	s.log.Info("shut down")
 	return nil

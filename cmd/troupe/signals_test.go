@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,6 +97,18 @@ func TestNoEntryWhileDraining(t *testing.T) {
 	p.sendPackets(&packet.Puback{PacketID: p.expectPublish().PacketID})
 	p.expectDisconnect(packet.ServerShuttingDown)
 	require.Equal(t, exitDone, broker.exit(t), broker.log)
+}
+
+// A shutdown whose store cannot be closed was not complete.
+func TestStoreIsNotClosed(t *testing.T) {
+	broker := serveProcess(t, "data_dir: data")
+	p := enter(t, broker.address, packet.V311, "c")
+	p.sendPackets(&packet.Publish{Retain: true, QoS: packet.QoS1, PacketID: 1, Topic: []byte("kept"), Payload: []byte("x")})
+	p.expect(packet.TypePuback)
+	require.NoError(t, os.RemoveAll(filepath.Join(broker.command.Dir, "data")))
+	broker.signal(t, syscall.SIGTERM)
+	require.Equal(t, exitFailure, broker.exit(t), broker.log)
+	require.Regexp(t, `(?m)^troupe: .*something went wrong at its end: `, broker.log)
 }
 
 func TestSecondSignalEndsAtOnce(t *testing.T) {
