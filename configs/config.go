@@ -60,7 +60,7 @@ type Persistence struct {
 	FlushMessages int `koanf:"flush_messages"`
 	// Memtable is how much the store gathers in memory before it sorts that into a file; 1MiB to 1GiB. More of it takes more memory, at rest and much more while tables are merged, and writes the same data less often: docs/operating.md has figures.
 	Memtable Size `koanf:"memtable"`
-	// MinFree is how much room stays free on the device. With less nothing is written and nothing that would have to be kept is acknowledged, until there is room again. 0: all of it may be used.
+	// MinFree is how much room stays free on the device. With less nothing is written and nothing that would have to be kept is acknowledged, until there is room again. The store needs twice `memtable` for itself, which stays free with 0 too.
 	MinFree Size `koanf:"min_free"`
 	// MaxDisk is how much the data directory may take. From seven eighths on messages that have to be kept wait, and are not acknowledged, until Clients have taken some; at the bound nothing is written, as with `persistence.min_free`. While files are merged there may be up to twice as much for a while. It can be changed while the instance runs. 0: all that the device has; otherwise at least 64MiB.
 	MaxDisk Size `koanf:"max_disk"`
