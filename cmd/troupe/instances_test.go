@@ -333,6 +333,12 @@ $`, r.stderr)
 	r = work(t, dir, nil, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join("troupe-data", "b"))
 	require.Equal(t, exitFailure, r.code)
 	require.Regexp(t, `^troupe: the directory is in use: .* is in use by b, `+process, r.stderr)
+
+	// Neither can one have a directory inside of that of another.
+	r = work(t, dir, nil, "serve", "--listen", "127.0.0.1:0", "--data-dir", filepath.Join("troupe-data", "b", "inner"))
+	require.Equal(t, exitFailure, r.code)
+	require.Regexp(t, `^troupe: the directory is in use: .*troupe-data/b/inner is inside of .*troupe-data/b, which is in use by b, `+process, r.stderr)
+	require.NoDirExists(t, filepath.Join(dir, "troupe-data", "b", "inner"))
 }
 
 // freePort is an address that was free a moment ago.

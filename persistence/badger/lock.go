@@ -48,20 +48,17 @@ func (l *lock) release() error {
 	return errors.Join(ignoreMissing(os.Remove(filepath.Join(l.dir, ownerFile))), l.file.Close())
 }
 
-// InUse tells whether Open would find the directory in use: its error is then the
+// InUse tells whether Open would find the directory in use, or one that it is inside of or that is inside of it: its error is then the
 // same, an [persistence.ErrLocked]. Nothing is changed, and a directory that is missing is not made.
 func InUse(dir string, o Options) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("data directory: %w", err)
 	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil
+	if info, err := os.Stat(dir); err == nil && info.IsDir() && taken(dir) {
+		return inUse(dir, o)
 	}
-	if !taken(dir) {
-		return nil
-	}
-	return inUse(dir, o)
+	return apart(dir, o)
 }
 
 func inUse(dir string, o Options) error {

@@ -90,6 +90,9 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
+	if err := apart(dir, o); err != nil {
+		return nil, err
+	}
 	if err := prepare(dir); err != nil {
 		return nil, err
 	}
