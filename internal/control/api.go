@@ -46,6 +46,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w, r = &quiet{w}, r.WithContext(ctx)
+	if foreign(r) {
+		refuse(w, http.StatusForbidden, foreignText)
+		return
+	}
 	if a.handlers.Page != nil && forPeople(r) {
 		a.handlers.Page.Serve(w, r, a)
 		return

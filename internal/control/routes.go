@@ -59,7 +59,7 @@ var routes = sync.OnceValue(func() http.Handler {
 	// Where a browser is let in by a cookie, no other site may have it send requests.
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		refuse(w, http.StatusForbidden, "the request comes from a page of another site, which may not ask anything here")
+		refuse(w, http.StatusForbidden, foreignText)
 	}))
 	return guard.Handler(mux)
 })
