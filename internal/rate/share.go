@@ -42,7 +42,7 @@ type Share struct {
 	noted           func(over bool, waited time.Duration)
 	messages, bytes bucket
 	on              atomic.Bool
-	waiting         atomic.Int64 // length of line
+	waiting         atomic.Int64 // who is in line, or was given a turn and has not taken it: what there is of credit is theirs
 	busy            atomic.Bool  // an episode of waiting is not over: who reads takes no more than a turn is for
 
 	mu     sync.Mutex
@@ -85,7 +85,7 @@ func (s *Share) Bounds() (messages, bytes int64) {
 // On tells whether there is a bound.
 func (s *Share) On() bool { return s != nil && s.on.Load() }
 
-// May tells whether somebody may read at once, at a Unix ms: there is credit, and nobody waits for it.
+// May tells whether somebody may read at once, at a Unix ms: there is credit, and nobody waits for it or was given it.
 func (s *Share) May(now int64) bool { return s.waiting.Load() == 0 && s.credit(now) }
 
 // credit tells whether there is one byte and one message.
@@ -113,11 +113,12 @@ func (s *Share) turn() int {
 	return int(min(max(perSecond/turns, turnLow), turnHigh))
 }
 
-// Messages is how many messages who may read, or whose turn it is, may take at most: at least one.
+// Messages is how many messages who may read, or whose turn it is, may take at most: at least one. A turn is for as many as every
+// other, though it overdraws: what is left of the credit would always be left to the same one.
 func (s *Share) Messages(now int64) int {
 	most := s.messages.credit(now)
 	if s.busy.Load() && s.messages.on() {
-		most = min(most, s.messages.perSecond.Load()/turns)
+		most = s.messages.perSecond.Load() / turns
 	}
 	return int(min(max(most, 1), 1<<30))
 }
@@ -141,7 +142,7 @@ func (s *Share) queue(w Waiter, now int64) bool {
 		return false
 	}
 	s.places[w] = s.line.PushBack(w)
-	s.waiting.Store(int64(s.line.Len()))
+	s.ahead()
 	if s.line.Len() > 1 {
 		return false
 	}
@@ -158,6 +159,7 @@ func (s *Share) queue(w Waiter, now int64) bool {
 func (s *Share) Taken(w Waiter, now int64) {
 	s.mu.Lock()
 	delete(s.given, w)
+	s.ahead()
 	call := s.line.Len() > 0 && s.credit(now) && s.calls()
 	s.mu.Unlock()
 	s.call(call)
@@ -171,6 +173,7 @@ func (s *Share) Leave(w Waiter, now int64) {
 	s.mu.Lock()
 	if place, ok := s.places[w]; ok {
 		s.remove(place, now)
+		s.ahead()
 	}
 	s.mu.Unlock()
 	s.Taken(w, now)
@@ -180,13 +183,15 @@ func (s *Share) Leave(w Waiter, now int64) {
 func (s *Share) remove(place *list.Element, now int64) Waiter {
 	w := s.line.Remove(place).(Waiter)
 	delete(s.places, w)
-	s.waiting.Store(int64(s.line.Len()))
 	if s.line.Len() == 0 {
 		s.held += max(0, now-s.since)
 		s.since, s.until = 0, now
 	}
 	return w
 }
+
+// ahead notes how many come before who asks next. mu is held.
+func (s *Share) ahead() { s.waiting.Store(int64(s.line.Len() + len(s.given))) }
 
 // calls tells whether the loop has to be asked for a turn, which it was not yet. mu is held.
 func (s *Share) calls() bool {
@@ -247,6 +252,7 @@ func (s *Share) choose(now int64) (next []Waiter, again int64) {
 		s.given[w] = struct{}{}
 		next = append(next, w)
 	}
+	s.ahead()
 	switch {
 	case s.line.Len() > 0:
 		return next, max(now+1, s.bytes.due(), s.messages.due())
