@@ -37,8 +37,7 @@ func TestSecondSignalEndsAllAtOnce(t *testing.T) {
 	s.address("a")
 	p := slow(t, s.address("b"), 2)
 	s.says("troupe: c: data directory") // all have started
-	s.signal(t, syscall.SIGTERM)
-	s.signal(t, syscall.SIGTERM)
+	s.insist(t, syscall.SIGTERM)
 	require.Equal(t, exitCut, s.exit(t), s.log)
 	p.expectPublish()
 	require.Contains(t, s.log.String(), "troupe: ended at once by a second signal")

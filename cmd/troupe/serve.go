@@ -31,8 +31,8 @@ func newServe(stderr *os.File) *cobra.Command {
 		Short: "Run the broker, or several",
 		Long: `Run the broker until SIGINT or SIGTERM. It then accepts no more connections,
 delivers what waits for connected clients for at most shutdown.grace_period,
-tells them that it is shutting down, and ends with exit code 0. A second signal
-ends it at once, with exit code 3. SIGHUP reads the configuration again: bridges,
+tells them that it is shutting down, and ends with exit code 0. A second signal,
+more than a second after the first, ends it at once, with exit code 3. SIGHUP reads the configuration again: bridges,
 certificates, users and rules change as it says, and the log names what else would
 need a restart.
 
@@ -132,8 +132,9 @@ func (s *server) run(ctx context.Context) (err error) {
 		case s.all = <-reloaded:
 			reloads = hangups
 		case sent := <-signals:
+			at := time.Now()
 			s.log.Info("shutting down", zap.Stringer("signal", sent), zap.Stringer("grace_period", s.grace()))
-			return s.shutdown(ctx, signals)
+			return s.shutdown(ctx, signals, at)
 		}
 	}
 }
@@ -146,15 +147,13 @@ func (s *server) grace() (longest configs.Duration) {
 	return longest
 }
 
-// shutdown ends all in order, or at once with another signal.
-func (s *server) shutdown(ctx context.Context, signals <-chan os.Signal) error {
+// shutdown ends all in order, or at once with a signal other than the first.
+func (s *server) shutdown(ctx context.Context, signals <-chan os.Signal, first time.Time) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
-		select {
-		case <-signals:
+		if another(signals, first, time.Now, s.running.Done()) {
 			cancel(errInterrupted)
-		case <-s.running.Done():
 		}
 	}()
 	if err := s.running.Shutdown(ctx); err != nil {
