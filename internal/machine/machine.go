@@ -187,19 +187,38 @@ func (c *check) files(all []configs.Config) {
 		sum, together, need, most, max(0, most-need+sum))
 }
 
+// kept are the bounds of what an instance keeps in its data directory: that of the
+// directory, or else those of what is in it. What has no bound is not among them.
+func kept(i *configs.Config) (list []share) {
+	if most := int64(i.Persistence.MaxDisk); most > 0 {
+		return []share{{"persistence.max_disk", most, true}}
+	}
+	for _, s := range []share{
+		{"session.total.max_bytes", int64(i.Session.Total.MaxBytes), true},
+		{"retained.max_bytes", int64(i.Retained.MaxBytes), true},
+	} {
+		if s.bytes > 0 {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// use is what instances may take of a device.
+type use struct {
+	device Device
+	most   int64
+	used   int64
+	keys   []string
+	dirs   []string
+}
+
 // disk holds data directories against their devices.
 func (c *check) disk(all []configs.Config) {
-	type use struct {
-		device Device
-		most   int64
-		used   int64
-		keys   []string
-		dirs   []string
-	}
 	var devices []*use
 	for i := range all {
-		dir, most := all[i].DataDir, int64(all[i].Persistence.MaxDisk)
-		if dir == "" || most == 0 || c.machine.Device == nil {
+		dir, bounds := all[i].DataDir, kept(&all[i])
+		if dir == "" || len(bounds) == 0 || c.machine.Device == nil {
 			continue
 		}
 		device, ok := c.machine.Device(dir)
@@ -212,9 +231,11 @@ func (c *check) disk(all []configs.Config) {
 			devices = append(devices, &use{device: device})
 		}
 		u := devices[at]
-		u.most += min(most, 1<<60) // a sum of many has to be one
+		for _, s := range bounds {
+			u.most += min(s.bytes, math.MaxInt64-u.most)
+			u.keys = append(u.keys, c.key(&all[i], s.key))
+		}
 		u.used += device.Used
-		u.keys = append(u.keys, c.key(&all[i], "persistence.max_disk"))
 		u.dirs = append(u.dirs, filepath.Clean(dir))
 	}
 	for _, u := range devices {

@@ -1,6 +1,7 @@
 package machine_test
 
 import (
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -59,6 +60,19 @@ func TestOneInstance(t *testing.T) {
 			"persistence.max_disk: 11.0 GiB is more than the device of /a/x, which has 10.0 GiB: allowed is less, or 0 for all of it", ""},
 		"what others left": {func(c *configs.Config) { c.Persistence.MaxDisk = 6 * configs.GiB },
 			"", "persistence.max_disk: 6.0 GiB is more than the 5.0 GiB that are left on the device of /a/x, others use the rest of it"},
+		"queues on the device": {func(c *configs.Config) { c.Session.Total.MaxBytes = 11 * configs.GiB },
+			"session.total.max_bytes: 11.0 GiB is more than the device of /a/x, which has 10.0 GiB: allowed is less, or 0 for all of it", ""},
+		"retained messages on the device": {func(c *configs.Config) { c.Retained.MaxBytes = 11 * configs.GiB },
+			"retained.max_bytes: 11.0 GiB is more than the device of /a/x, which has 10.0 GiB: allowed is less, or 0 for all of it", ""},
+		"both on the device": {func(c *configs.Config) { c.Session.Total.MaxBytes, c.Retained.MaxBytes = 6*configs.GiB, 6*configs.GiB },
+			"session.total.max_bytes, retained.max_bytes: 12.0 GiB together is more than the device of /a/x, which has 10.0 GiB: allowed is less, or 0 for all of it", ""},
+		"queues beside what others left": {func(c *configs.Config) { c.Session.Total.MaxBytes = 6 * configs.GiB },
+			"", "session.total.max_bytes: 6.0 GiB is more than the 5.0 GiB that are left on the device of /a/x, others use the rest of it"},
+		"more than there is": {func(c *configs.Config) { c.Session.Total.MaxBytes, c.Retained.MaxBytes = math.MaxInt64, math.MaxInt64 },
+			"session.total.max_bytes, retained.max_bytes: 8.0 EiB together is more than the device of /a/x, which has 10.0 GiB: allowed is less, or 0 for all of it", ""},
+		"the directory has a bound": {func(c *configs.Config) {
+			c.Session.Total.MaxBytes, c.Retained.MaxBytes, c.Persistence.MaxDisk = 11*configs.GiB, 11*configs.GiB, configs.GiB
+		}, "", ""},
 		"not known": {func(c *configs.Config) { c.DataDir, c.Persistence.MaxDisk = "unknown", 11*configs.GiB }, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
