@@ -177,7 +177,11 @@ func draftsOf(files []string) (drafts []*draft, problems Problems) {
 func (l *layer) entries(list any) (drafts []*draft, problems Problems) {
 	items, ok := list.([]any)
 	if !ok || len(items) == 0 {
-		return nil, Problems{{Key: instancesKey, Source: l.place(instancesKey), Text: describe(list) + " is not a list with at least one entry; each is a whole configuration, or names its file with " + fileKey}}
+		text := "the list is empty; write at least one entry"
+		if !ok {
+			text = describe(list) + " is not a list with at least one entry"
+		}
+		return nil, Problems{{Key: instancesKey, Source: l.place(instancesKey), Text: text + "; each is a whole configuration, or names its file with " + fileKey}}
 	}
 	shared := &layer{raw: maps.Clone(l.raw), places: l.places, whole: l.whole}
 	delete(shared.raw, instancesKey)

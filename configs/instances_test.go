@@ -184,7 +184,7 @@ func TestListInOtherLanguages(t *testing.T) {
 // file and with its place.
 func TestWrongInstances(t *testing.T) {
 	for text, want := range map[string][]string{
-		"instances: []":    {"all.yaml:1: instances: a list is not a list with at least one entry; each is a whole configuration, or names its file with config"},
+		"instances: []":    {"all.yaml:1: instances: the list is empty; write at least one entry; each is a whole configuration, or names its file with config"},
 		"instances: {a: }": {"all.yaml:1: instances: a section is not a list with at least one entry; each is a whole configuration, or names its file with config"},
 		"instances: [5, {name: a, listeners: []}]": {"all.yaml:1: instances[0]: 5 is not an entry; it is a whole configuration, or names its file with config"},
 		"listeners: []\ninstances: [{name: a, listeners: []}]\n": {
