@@ -51,7 +51,7 @@ func (v *validation) contentsOf(key, name string, err error, way string) {
 // wayIn finds a listener that lets nobody in.
 func (v *validation) wayIn(key string, l Listener, a Auth) {
 	switch {
-	case l.Anonymous(a), a.PasswordFile != "", l.Transport == TransportTLS && l.TLS.FromCertificate():
+	case l.hasWayIn(a):
 	case !l.loopback():
 		v.add(key+"allow_anonymous", "false lets nobody in at %s, which is not loopback, since there are no users; allowed: an auth.password_file with users, user names from certificates (tls.username), true, which lets everyone in, or an address such as 127.0.0.1:1883", l.Address)
 		v.problems[len(v.problems)-1].blame = key + "address"
@@ -61,8 +61,14 @@ func (v *validation) wayIn(key string, l Listener, a Auth) {
 	}
 }
 
-// authWarnings tells who can read the passwords, and what nobody can use.
+// authWarnings tells who can read the passwords, what nobody can use, and where nobody
+// comes in.
 func (v *validation) authWarnings(c Config) {
+	for i, l := range c.Listeners {
+		if l.AllowAnonymous != nil && l.loopback() && !l.hasWayIn(c.Auth) {
+			v.add(fmt.Sprintf("listeners[%d].allow_anonymous", i), "false lets nobody in at %s, since there are no users; write an auth.password_file with users, or true, which lets everyone of this machine in", l.Address)
+		}
+	}
 	users, err := password.Read(c.Auth.PasswordFile)
 	if c.Auth.PasswordFile == "" || err != nil {
 		return
@@ -81,6 +87,11 @@ func (v *validation) authWarnings(c Config) {
 			v.add(fmt.Sprintf("listeners[%d].transport", i), "tcp carries the passwords of Clients, and all messages, so that everyone on the way to %s can read them; write tls", l.Address)
 		}
 	}
+}
+
+// hasWayIn tells whether there may be somebody who is let in.
+func (l Listener) hasWayIn(a Auth) bool {
+	return l.Anonymous(a) || a.PasswordFile != "" || l.Transport == TransportTLS && l.TLS.FromCertificate()
 }
 
 // Given tells whether anything is said about who may connect and what he may do.

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,12 @@ func TestAnonymousOnLoopbackAlone(t *testing.T) {
 			l.AllowAnonymous = &no
 			require.False(t, l.Anonymous(auth), address)
 			require.Equal(t, known || loopback, c.Validate() == nil, address)
+			if warnings := Warnings(c, nil); loopback && !known {
+				require.Len(t, warnings, 1)
+				require.Equal(t, "listeners[0].allow_anonymous: false lets nobody in at "+address+", since there are no users; write an auth.password_file with users, or true, which lets everyone of this machine in", warnings[0].Error())
+			} else {
+				require.NotContains(t, fmt.Sprint(warnings), "allow_anonymous")
+			}
 		}
 	}
 }
