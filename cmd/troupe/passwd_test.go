@@ -81,7 +81,7 @@ func TestPasswdNotAllowed(t *testing.T) {
 		{"x", []string{"set", "--file", "u", "ann", "secret"}, 2, "troupe passwd set takes one argument, the name of the user; 2 were given"},
 		{"", []string{"set", "--file", "u", "ann"}, 1, "no password on standard input; write it in the first line there"},
 		{"\nx", []string{"set", "--file", "u", "ann"}, 1, "no password on standard input; write it in the first line there"},
-		{strings.Repeat("x", 70_000), []string{"set", "--file", "u", "ann"}, 1, "the password has 65538 bytes; allowed: up to 65535"},
+		{strings.Repeat("x", 70_000), []string{"set", "--file", "u", "ann"}, 1, "the first line on standard input has more than 65535 bytes, which is the most that a password can have"},
 		{"x", []string{"set", "--file", "u", "a:b"}, 2, `"a:b" is no name of a user; allowed: up to 65535 bytes of text without a colon, which do not begin with # and neither begin nor end with a space`},
 		{"x", []string{"set", "--file", "none/u", "ann"}, 1, "none/u cannot be edited: none/.u.lock cannot be made: no such file or directory"},
 		{"", []string{"show"}, 2, `unknown command "show"; run troupe passwd --help`},

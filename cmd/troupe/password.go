@@ -12,9 +12,12 @@ import (
 	"golang.org/x/term"
 )
 
-// longestLine is the most that is read of a password, which MQTT bounds to 65,535
-// bytes: enough to see that it is too long.
-const longestLine = 65_535 + 3
+// longestPassword is how many bytes MQTT allows. Of a line no more is read than shows
+// that it is longer.
+const (
+	longestPassword = 65_535
+	longestLine     = longestPassword + 3
+)
 
 // askPassword asks for a password on a terminal, with each of the prompts, without
 // showing it; each answer has to be the same. From anything but a terminal it reads
@@ -79,6 +82,9 @@ func readLine(in io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("no password on standard input: %w", err)
 	}
 	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	if len(line) > longestPassword {
+		return nil, fmt.Errorf("the first line on standard input has more than %d bytes, which is the most that a password can have", longestPassword)
+	}
 	if len(line) == 0 {
 		return nil, errors.New("no password on standard input; write it in the first line there")
 	}
