@@ -76,6 +76,21 @@ func (p Problems) Unwrap() []error {
 	return errs
 }
 
+// Lines is p as an error whose text has a line for each Problem.
+func (p Problems) Lines() error { return lines{p} }
+
+type lines struct{ Problems }
+
+func (l lines) Error() string {
+	texts := make([]string, len(l.Problems))
+	for i, problem := range l.Problems {
+		texts[i] = problem.Error()
+	}
+	return strings.Join(texts, "\n")
+}
+
+func (l lines) Unwrap() error { return l.Problems }
+
 // OfFiles tells whether an error is [Problems] with files that a configuration
 // names and nothing else: certificates, keys, passwords, users, rules. These may be
 // mended without the configuration, so that another start can succeed.

@@ -163,11 +163,11 @@ func (s *Supervisor) Launch(ctx context.Context, all ...configs.Instance) error 
 }
 
 // Add implements [troupe.Instances]: it reads a configuration file and launches what is in
-// it. Variables and flags that only one instance can have are not for these.
+// it. The error of one that is not allowed has a line for each thing that is wrong. Variables and flags that only one instance can have are not for these.
 func (s *Supervisor) Add(ctx context.Context, file string) (names []string, err error) {
 	all, err := configs.LoadMore([]string{file}, s.o.Inputs)
 	if err != nil {
-		return nil, err
+		return nil, whole(err)
 	}
 	if err := s.Launch(ctx, all...); err != nil {
 		return nil, err
@@ -234,9 +234,18 @@ func (s *Supervisor) Reload(ctx context.Context, name string) (restart []string,
 	}
 	again, err := i.definition.Again(s.o.Inputs)
 	if err != nil {
-		return nil, err
+		return nil, whole(err)
 	}
 	return s.configure(ctx, name, again)
+}
+
+// whole is an error for who has asked for something: with all that is wrong, a line
+// for each.
+func whole(err error) error {
+	if problems := (configs.Problems)(nil); errors.As(err, &problems) {
+		return problems.Lines()
+	}
+	return err
 }
 
 // Configure gives an instance another configuration, as [Supervisor.Reload] does

@@ -24,7 +24,7 @@ says what two of them both want. Exit codes: 0 nothing is wrong; 2 something is.
 		RunE: func(c *cobra.Command, _ []string) error {
 			all, err := from.load(c)
 			if problems := (configs.Problems)(nil); errors.As(err, &problems) {
-				return everyProblem{problems}
+				return problems.Lines()
 			}
 			if err != nil {
 				return err
@@ -75,16 +75,3 @@ func owned(name string, of int) string {
 	}
 	return name + ": "
 }
-
-// everyProblem has a line for each of the Problems.
-type everyProblem struct{ configs.Problems }
-
-func (p everyProblem) Error() string {
-	lines := make([]string, len(p.Problems))
-	for i, problem := range p.Problems {
-		lines[i] = problem.Error()
-	}
-	return strings.Join(lines, "\n")
-}
-
-func (p everyProblem) Unwrap() error { return p.Problems }

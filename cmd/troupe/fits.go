@@ -18,7 +18,7 @@ func fits(log *zap.Logger) func(all []configs.Config) error {
 			log.Warn("the configuration may be too much for this machine", zap.String("warning", text))
 		}
 		if problems := (configs.Problems)(nil); errors.As(err, &problems) {
-			return everyProblem{problems}
+			return problems.Lines()
 		}
 		return err
 	}

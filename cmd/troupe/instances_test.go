@@ -413,6 +413,10 @@ func TestCtlOfSeveral(t *testing.T) {
 	r := ctl("add", "more.yaml", "-c", "all.yaml")
 	require.Equal(t, exitFailure, r.code)
 	require.Contains(t, r.stderr, `"more" is the name of instance more`)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "wrong.yaml"), []byte("name: x\nnmae: x\nlimits: {max_inflight: 0}\n"), 0o600))
+	r = ctl("add", "wrong.yaml", "-c", "all.yaml")
+	require.Equal(t, exitFailure, r.code)
+	require.Regexp(t, `(?s)^troupe: the instance at .*: .*wrong.yaml:2: nmae: .*\ntroupe: .*wrong.yaml:3: limits.max_inflight: [^\n]*\n$`, r.stderr)
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "more.yaml"), []byte("name: more\ndata_dir: more\nlisteners: []\n"), 0o600))
 	r = ctl("reload", "more", "--data-dir", "more")

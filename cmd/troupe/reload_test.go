@@ -45,6 +45,7 @@ func TestHangupReloadsBridges(t *testing.T) {
 
 	bridge := "bridges: [{name: up, upstreams: ['mqtt://" + upstream.address + "'], forward: [{local: out/#}]}]\n"
 	rewrite(bridge, `"message":"reloaded"`)
+	require.Regexp(t, `"message":"reloaded","instance":"[^"]+"`, broker.log)
 	is("connected")
 	there := enter(t, upstream.address, packet.V311, "there")
 	there.subscribe("out/#", packet.SubscriptionOptions{QoS: packet.QoS1})

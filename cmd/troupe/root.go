@@ -123,7 +123,7 @@ func (f *configuration) loadWith(c *cobra.Command, loadAll func([]string, config
 	}
 	all, err := loadAll(f.files, inputs(c))
 	if problems := (configs.Problems)(nil); errors.As(err, &problems) && several(f.files, all) {
-		return nil, everyProblem{problems}
+		return nil, problems.Lines()
 	}
 	return all, err
 }

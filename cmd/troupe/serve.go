@@ -75,21 +75,13 @@ type server struct {
 	running *instances.Supervisor
 }
 
-// field says which instance a line is of, if there are several.
-func field(name string, of int) zap.Field {
-	if of < 2 {
-		return zap.Skip()
-	}
-	return zap.String("instance", name)
-}
-
 func (s *server) warn() {
 	warn := func(warning *configs.Problem, of zap.Field) {
 		s.log.Warn("the configuration has a danger", zap.String("key", warning.Key), zap.Stringer("source", warning.Source), zap.String("warning", warning.Text), of)
 	}
 	for _, i := range s.all {
 		for _, warning := range configs.Warnings(i.Config, i.Sources) {
-			warn(warning, field(i.Config.Name, len(s.all)))
+			warn(warning, zap.String("instance", i.Config.Name))
 		}
 	}
 	for _, warning := range configs.Strangers(s.all) {
@@ -215,7 +207,7 @@ func (s *server) reload(ctx context.Context, launched []configs.Instance) []conf
 	known := make(map[string]bool, len(list))
 	for _, i := range list {
 		known[i.Name] = true
-		s.reloadOne(ctx, i.Name, field(i.Name, len(list)))
+		s.reloadOne(ctx, i.Name, zap.String("instance", i.Name))
 	}
 	if len(launched) == 1 && launched[0].Entry == "" {
 		return launched
@@ -246,7 +238,7 @@ func (s *server) reload(ctx context.Context, launched []configs.Instance) []conf
 func (s *server) reloadOne(ctx context.Context, name string, of zap.Field) {
 	restart, err := s.running.Reload(ctx, name)
 	if problems := (configs.Problems)(nil); errors.As(err, &problems) {
-		s.log.Error("the configuration was not reloaded, all stays as it is", of, zap.Error(err))
+		s.log.Error("the configuration was not reloaded, all stays as it is", of, zap.Error(problems))
 		return
 	}
 	if err != nil {
