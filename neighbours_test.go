@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -131,6 +132,14 @@ func TestFiftyBrokersInOneHost(t *testing.T) {
 				break
 			}
 		}
+	}
+
+	// And so do the metrics of each.
+	for _, e := range tenants {
+		registry := prometheus.NewPedanticRegistry()
+		registry.MustRegister(e.Metrics())
+		require.Eventually(t, func() bool { return scrape(t, registry)["troupe_clients_connected same"] == float64(e.clients) }, patience, time.Millisecond)
+		require.Equal(t, float64(messages/2), scrape(t, registry)["troupe_messages_received_total same"], "of Clients")
 	}
 
 	// One after the other ends, and the rest goes on.
