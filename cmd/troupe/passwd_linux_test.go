@@ -54,11 +54,11 @@ func (s *screen) shows(text string) {
 	require.Eventually(s.t, func() bool { return strings.Contains(s.shown.String(), text) }, patience, time.Millisecond, s.shown)
 }
 
-// answers types after a prompt, once nothing that is typed is shown any more.
+// answers types after a prompt: from then on nothing that is typed is shown.
 func (s *screen) answers(prompt, text string) {
 	s.t.Helper()
 	s.shows(prompt)
-	require.Eventually(s.t, func() bool { return !s.echoes() }, patience, time.Millisecond)
+	require.False(s.t, s.echoes())
 	_, err := io.WriteString(s.typed, text)
 	require.NoError(s.t, err)
 }

@@ -27,6 +27,15 @@ func askPassword(ctx context.Context, in io.Reader, out io.Writer, prompts ...st
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return readLine(in)
 	}
+	terminal := int(file.Fd())
+	before, err := term.GetState(terminal)
+	if err == nil {
+		err = hideTyping(terminal) // before the first prompt, which some answer at once
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the terminal cannot be asked: %w", err)
+	}
+	defer func() { _ = term.Restore(terminal, before) }()
 	var first []byte
 	for i, prompt := range prompts {
 		answer, err := askHidden(ctx, file, out, prompt)
@@ -41,14 +50,9 @@ func askPassword(ctx context.Context, in io.Reader, out io.Writer, prompts ...st
 	return first, nil
 }
 
-// askHidden reads one line that is not shown. An interrupt leaves the terminal as it
-// was.
-func askHidden(ctx context.Context, file *os.File, out io.Writer, prompt string) ([]byte, error) {
-	terminal := int(file.Fd())
-	before, err := term.GetState(terminal)
-	if err != nil {
-		return nil, fmt.Errorf("the terminal cannot be asked: %w", err)
-	}
+// askHidden reads one line of a terminal that does not show it. After an interrupt
+// the caller restores its state.
+func askHidden(ctx context.Context, terminal *os.File, out io.Writer, prompt string) ([]byte, error) {
 	if _, err := io.WriteString(out, prompt); err != nil {
 		return nil, err
 	}
@@ -58,7 +62,7 @@ func askHidden(ctx context.Context, file *os.File, out io.Writer, prompt string)
 	}
 	read := make(chan line, 1)
 	go func() {
-		text, err := term.ReadPassword(terminal)
+		text, err := readHidden(terminal)
 		read <- line{text, err}
 	}()
 	select {
@@ -69,7 +73,6 @@ func askHidden(ctx context.Context, file *os.File, out io.Writer, prompt string)
 		}
 		return l.text, nil
 	case <-ctx.Done():
-		_ = term.Restore(terminal, before)
 		_, _ = io.WriteString(out, "\n")
 		return nil, context.Cause(ctx)
 	}
