@@ -103,6 +103,19 @@ func (b *Broker) other(name string) (*control.API, error) {
 	return nil, errors.New("instance " + name + " does not run")
 }
 
+// reachable sees to it that commands on this machine find the instance.
+func (b *Broker) reachable() {
+	if b.admin.server == nil {
+		return
+	}
+	switch made, err := b.admin.server.Renew(); {
+	case err != nil:
+		b.log.Warn("commands on this machine cannot talk to the instance", zap.Error(err))
+	case made:
+		b.log.Info("what commands find the instance by was gone, and is made again")
+	}
+}
+
 // hush ends all answers, and waits until nothing that makes one runs any more.
 func (b *Broker) hush() error {
 	if b.admin.server != nil {

@@ -346,6 +346,7 @@ func (b *Broker) Reload(ctx context.Context, c configs.Config) (restart []string
 	}
 	b.reloading.Lock()
 	defer b.reloading.Unlock()
+	b.reachable()
 	certify, err := t.reloadCertificates(&c)
 	if err != nil {
 		return nil, err

@@ -73,6 +73,8 @@ func TestHangupReloadsBridges(t *testing.T) {
 	require.Contains(t, string(there.expect(packet.TypePublish)), "three")
 	rewrite(bridge+"name: other\n", "the name has changed, which needs a restart of the process")
 	require.NotContains(t, broker.log.String(), `"keys":["name"`)
+	require.NoError(t, os.Remove(control.Socket(filepath.Join(dir, "troupe-data"))))
+	rewrite("", "what commands find the instance by was gone, and is made again")
 	rewrite("", `"message":"reloaded"`)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "c.yaml"), nil, 0o600))
 	require.Empty(t, list())

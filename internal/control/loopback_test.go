@@ -40,6 +40,51 @@ func readToken(t *testing.T, dir string) access {
 	return a
 }
 
+// What commands find the instance by is made again when it is gone, and nothing while
+// it is there, or once the instance has ended.
+func TestRenew(t *testing.T) {
+	for name, dir := range map[string]string{"socket": directory(t), "port": noSockets(t)} {
+		t.Run(name, func(t *testing.T) {
+			if name == "socket" && runtime.GOOS == "windows" {
+				t.Skip("a socket that is open cannot be removed here")
+			}
+			s := serve(t, dir, named("i"))
+			for range 2 {
+				made, err := s.Renew()
+				require.NoError(t, err)
+				require.False(t, made)
+				require.NoError(t, os.Remove(s.file))
+				_, err = Connect(t.Context(), dir)
+				require.ErrorIs(t, err, ErrNotRunning)
+				made, err = s.Renew()
+				require.NoError(t, err)
+				require.True(t, made)
+				got, err := connect(t, dir).Storage(t.Context())
+				require.NoError(t, err)
+				require.Equal(t, "i", got.Instance)
+			}
+			require.NoError(t, s.Close())
+			made, err := s.Renew()
+			require.NoError(t, err)
+			require.False(t, made)
+			require.NoFileExists(t, s.file)
+		})
+	}
+}
+
+// One that cannot be made again, with its directory gone say, is told.
+func TestRenewWithoutDirectory(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("a socket that is open cannot be removed here")
+	}
+	dir := directory(t)
+	s := serve(t, dir, named("i"))
+	require.NoError(t, os.RemoveAll(dir))
+	made, err := s.Renew()
+	require.ErrorContains(t, err, s.file+" is gone, and cannot be made again: ")
+	require.False(t, made)
+}
+
 func TestPortWhereThereAreNoSockets(t *testing.T) {
 	dir := noSockets(t)
 	core, logged := observer.New(zap.WarnLevel)

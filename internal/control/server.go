@@ -3,6 +3,10 @@ package control
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 
@@ -13,11 +17,15 @@ import (
 
 // Server has an API answer in a data directory.
 type Server struct {
-	api  *API
-	file string // that goes with it
-	http *httpserver.Server
-	once sync.Once
-	err  error // of Close
+	api   *API
+	file  string       // that goes with it
+	again func() error // makes that, which is gone
+	once  sync.Once
+	err   error // of Close
+
+	mu     sync.Mutex
+	closed bool
+	http   []*httpserver.Server // one for each socket that there was
 }
 
 // Serve has a answer in the data directory dir until Close, for the user of the
@@ -43,8 +51,41 @@ func Serve(dir string, a *API) (*Server, error) {
 	} else {
 		_ = unlink(tokenFile(dir))
 	}
-	s.http = httpserver.Serve(listener, handler, httpserver.Options{Name: "the control endpoint", Log: a.handlers.Log, Context: a.ctx})
+	s.serve(listener, handler)
+	s.again = func() error {
+		if g, port := handler.(*guard); port {
+			return g.write(s.file)
+		}
+		listener, err := listen(s.file)
+		if err == nil {
+			s.serve(listener, handler)
+		}
+		return err
+	}
 	return s, nil
+}
+
+// serve has h answer on l. Nobody else has s, or the lock is held.
+func (s *Server) serve(l net.Listener, h http.Handler) {
+	s.http = append(s.http, httpserver.Serve(l, h, httpserver.Options{Name: "the control endpoint", Log: s.api.handlers.Log, Context: s.api.ctx}))
+}
+
+// Renew makes the socket, or the file with the token, again if it is gone, and tells
+// whether it was: somebody who tidies up may remove it, and no command would find the
+// instance any more. Who is connected stays so.
+func (s *Server) Renew() (made bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false, nil
+	}
+	if _, err := os.Lstat(s.file); !errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err := s.again(); err != nil {
+		return false, fmt.Errorf("%s is gone, and cannot be made again: %w", s.file, err)
+	}
+	return true, nil
 }
 
 // Close ends the answers that are on their way and closes the API, which waits for
@@ -52,9 +93,15 @@ func Serve(dir string, a *API) (*Server, error) {
 func (s *Server) Close() error {
 	s.once.Do(func() {
 		s.api.end()
-		err := s.http.Close()
+		s.mu.Lock()
+		s.closed = true
+		s.mu.Unlock()
+		var wrong []error
+		for _, server := range s.http {
+			wrong = append(wrong, server.Close())
+		}
 		s.api.Close()
-		s.err = errors.Join(err, unlink(s.file))
+		s.err = errors.Join(append(wrong, unlink(s.file))...)
 	})
 	return s.err
 }
