@@ -53,7 +53,7 @@ type Permissions = auth.Permissions
 // Client.
 func WithAuthenticator(a Authenticator) Option {
 	return func(b *Broker) {
-		if a == nil {
+		if f, ok := a.(AuthenticatorFunc); a == nil || ok && f == nil {
 			b.refuse("WithAuthenticator: the authenticator is nil")
 		}
 		b.judge.Authenticators = append(b.judge.Authenticators, a)

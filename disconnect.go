@@ -41,10 +41,10 @@ func (b *Broker) Disconnect(ctx context.Context, clientID string, code ReasonCod
 		return err
 	}
 	if !code.IsError() || !packet.TypeDisconnect.Allows(code) {
-		return fmt.Errorf("troupe: disconnect %q: %s (0x%02x) is no error that a DISCONNECT can have", clientID, code, byte(code))
+		return fmt.Errorf("troupe: disconnect %s: %s (0x%02x) is no error that a DISCONNECT can have", quoted(clientID), code, byte(code))
 	}
 	if len(reason) > math.MaxUint16 || !utf8.ValidString(reason) || strings.ContainsRune(reason, 0) {
-		return fmt.Errorf("troupe: disconnect %q: the reason is not text of at most %d bytes that MQTT can carry", clientID, math.MaxUint16)
+		return fmt.Errorf("troupe: disconnect %s: the reason is not text of at most %d bytes that MQTT can carry", quoted(clientID), math.MaxUint16)
 	}
 	if err := ctx.Err(); err != nil {
 		return err

@@ -34,5 +34,10 @@ var ErrNoInstance = control.ErrNoInstance
 // WithInstances has the control endpoint and the [Broker.AdminHandler] of the
 // Broker answer for all instances of the process, instead of for this one alone.
 func WithInstances(i Instances) Option {
-	return func(b *Broker) { b.instances = i }
+	return func(b *Broker) {
+		if i == nil {
+			b.refuse("WithInstances: the instances are nil; without the option the broker answers for itself alone")
+		}
+		b.instances = i
+	}
 }

@@ -166,12 +166,15 @@ func TestContextThatEndsDuringStart(t *testing.T) {
 
 func TestOptionsThatAreNil(t *testing.T) {
 	_, err := New(WithLogger(nil), WithStore(nil), WithListener("mine", nil, true), WithActorSystem(nil), WithSettings(nil),
-		WithAuthenticator(nil), WithAuthorizer(nil), nil)
+		WithAuthenticator(nil), WithAuthenticator(AuthenticatorFunc(nil)), WithAuthorizer(nil), WithInstances(nil), nil)
 	for _, text := range []string{
 		"WithSettings: the function is nil", "WithAuthenticator: the authenticator is nil", "WithAuthorizer: the authorizer is nil",
-		"WithLogger: the logger is nil", "WithStore: the store is nil", "WithListener: the listener is nil", "WithActorSystem: the actor system is nil"} {
+		"WithLogger: the logger is nil", "WithStore: the store is nil", "WithListener: the listener is nil", "WithActorSystem: the actor system is nil",
+		"WithInstances: the instances are nil", "option 10 of 10 is nil"} {
 		require.ErrorContains(t, err, text)
 	}
+	_, err = New(WithAuthenticator(AuthenticatorFunc(nil)))
+	require.ErrorContains(t, err, "WithAuthenticator: the authenticator is nil")
 	_, err = New(WithName("no name"))
 	require.ErrorContains(t, err, `name: "no name"`)
 	_, err = New(WithAddress("nowhere"))

@@ -14,7 +14,8 @@ import (
 // Option sets up a Broker in [New]. There is one for what no configuration can
 // hold, and for what nearly every program says: the name, the directory, an
 // address. All else is said with [WithSettings], or [WithConfig]. Where two options say the
-// same, the later one holds. One that cannot be is an error of New.
+// same, the later one holds. One that cannot be is an error of New, and so is one
+// that is nil.
 type Option func(*Broker)
 
 // refuse notes what an option was given and cannot be.

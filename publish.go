@@ -45,7 +45,7 @@ func (b *Broker) publish(ctx context.Context, m *Message) (received bool, err er
 	}
 	p, err := m.valid()
 	if err != nil {
-		return false, fmt.Errorf("troupe: publish to %q: %w", m.Topic, err)
+		return false, fmt.Errorf("troupe: publish to %s: %w", quoted(m.Topic), err)
 	}
 	if err := ctx.Err(); err != nil {
 		return false, err

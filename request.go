@@ -67,9 +67,9 @@ func newRequests() *requests {
 func (b *Broker) Request(ctx context.Context, m Message) (*Message, error) {
 	switch {
 	case m.Retain:
-		return nil, fmt.Errorf("troupe: request to %q: it cannot be retained", m.Topic)
+		return nil, fmt.Errorf("troupe: request to %s: it cannot be retained", quoted(m.Topic))
 	case m.ResponseTopic != "" || len(m.CorrelationData) > 0:
-		return nil, fmt.Errorf("troupe: request to %q: ResponseTopic and CorrelationData are made by the broker", m.Topic)
+		return nil, fmt.Errorf("troupe: request to %s: ResponseTopic and CorrelationData are made by the broker", quoted(m.Topic))
 	}
 	if _, err := b.running(); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -131,7 +132,18 @@ type consumer struct {
 }
 
 func refusedFilter(filter string, err error) error {
-	return fmt.Errorf("troupe: subscribe to %q: %w", filter, err)
+	return fmt.Errorf("troupe: subscribe to %s: %w", quoted(filter), err)
+}
+
+// quotedMost is how many bytes of what a program has handed in an error repeats.
+const quotedMost = 128
+
+// quoted is a text in quotes for an error, cut where it is longer than anybody reads.
+func quoted(text string) string {
+	if len(text) <= quotedMost {
+		return strconv.Quote(text)
+	}
+	return fmt.Sprintf("%q… (%d bytes)", text[:quotedMost], len(text))
 }
 
 // subscribe makes a subscription for a consumer.
@@ -141,14 +153,19 @@ func (b *Broker) subscribe(ctx context.Context, filter string, qos QoS, options 
 		return nil, err
 	}
 	w := &wish{queue: b.Config().Session.Queue.MaxMessages, concurrency: 1, window: windowUsual, retained: true}
-	for _, option := range options {
-		if option != nil {
-			option(w)
+	for i, option := range options {
+		if option == nil {
+			w.refuse("option %d of %d is nil", i+1, len(options))
+			continue
 		}
+		option(w)
 	}
 	wanted, err := w.filter(filter, qos)
 	if err != nil {
 		return nil, refusedFilter(filter, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	s := &Subscription{
 		broker: b, tree: t, done: make(chan struct{}),

@@ -48,6 +48,9 @@ type Subscription struct {
 // Done tells when it has returned. Closing again does nothing. The error is
 // [ErrNotRunning] if the Broker has ended before.
 func (s *Subscription) Close() error {
+	if s.none() {
+		return errNoSubscription
+	}
 	if !s.end(nil) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -60,11 +63,19 @@ func (s *Subscription) Close() error {
 
 // Done is closed when the subscription has ended and the last call of its
 // function has returned.
-func (s *Subscription) Done() <-chan struct{} { return s.done }
+func (s *Subscription) Done() <-chan struct{} {
+	if s.none() {
+		return ended()
+	}
+	return s.done
+}
 
 // Err is nil until Done is closed, and after Close; then it says why the
 // subscription has ended: [ErrNotRunning], [ErrActorEnded] or [ErrChannelClosed].
 func (s *Subscription) Err() error {
+	if s.none() {
+		return errNoSubscription
+	}
 	select {
 	case <-s.done:
 		s.mu.Lock()
@@ -77,10 +88,20 @@ func (s *Subscription) Err() error {
 
 // Dropped is how many messages were dropped because as many waited as may, see
 // [WithQueue].
-func (s *Subscription) Dropped() int64 { return s.queue.Dropped() }
+func (s *Subscription) Dropped() int64 {
+	if s.none() {
+		return 0
+	}
+	return s.queue.Dropped()
+}
 
 // Waiting is how many messages wait.
-func (s *Subscription) Waiting() int { return s.queue.Len() }
+func (s *Subscription) Waiting() int {
+	if s.none() {
+		return 0
+	}
+	return s.queue.Len()
+}
 
 // end ends the subscription, if it has not.
 func (s *Subscription) end(cause error) (first bool) {

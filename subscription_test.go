@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -49,13 +50,32 @@ func TestWhatCannotBeSubscribed(t *testing.T) {
 		`WithResponseTopics: "a#"`: func() (*Subscription, error) {
 			return b.Respond(ctx, "a", 0, func(context.Context, *Message) (Message, error) { return Message{}, nil }, WithResponseTopics("a#"))
 		},
+		"option 2 of 2 is nil":  func() (*Subscription, error) { return b.Subscribe(ctx, "a", 0, nothing, WithoutRetained(), nil) },
+		`aaa"… (70000 bytes): `: func() (*Subscription, error) { return b.Subscribe(ctx, strings.Repeat("a", 70_000), 0, nothing) },
 	} {
 		s, err := try()
 		require.ErrorContains(t, err, text)
+		require.Less(t, len(err.Error()), 1000)
 		require.Nil(t, s)
 	}
-	_, err := b.Subscribe(ctx, "a", 0, nothing, nil)
-	require.NoError(t, err, "an option that is nil says nothing")
+	err := b.Publish(ctx, Message{Topic: strings.Repeat("a", 70_000)})
+	require.ErrorContains(t, err, `aaa"… (70000 bytes): `)
+	require.Less(t, len(err.Error()), 1000)
+}
+
+// A context that was over before lets nothing begin, whatever is asked.
+func TestSubscribeWithAContextThatIsOver(t *testing.T) {
+	b := start(t)
+	over, cancel := context.WithCancel(within(t))
+	cancel()
+	for range 20 { // it must not depend on which is seen first
+		s, err := b.Subscribe(over, "a", 0, func(*Message) {})
+		require.ErrorIs(t, err, context.Canceled)
+		require.Nil(t, s)
+		_, err = b.SubscribeChan(over, "a", 0, make(chan *Message))
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	require.ErrorIs(t, b.Publish(over, Message{Topic: "a"}), context.Canceled)
 }
 
 func TestCloseWithinTheFunction(t *testing.T) {

@@ -130,10 +130,12 @@ const (
 func New(options ...Option) (*Broker, error) {
 	b := &Broker{config: configs.Defaults(), log: zap.NewNop(), done: make(chan struct{}), since: time.Now(), requests: newRequests()}
 	b.actors = sync.OnceValue(func() *actor.ActorSystem { return system.NewActors(b.log) })
-	for _, option := range options {
-		if option != nil {
-			option(b)
+	for i, option := range options {
+		if option == nil {
+			b.refuse(fmt.Sprintf("option %d of %d is nil", i+1, len(options)))
+			continue
 		}
+		option(b)
 	}
 	if len(b.refused) > 0 {
 		return nil, errors.Join(b.refused...)

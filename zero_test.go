@@ -68,3 +68,14 @@ func TestWhatABrokerThatIsNoneSays(t *testing.T) {
 		}
 	}
 }
+
+// So does a Subscription that no Broker made.
+func TestASubscriptionThatIsNone(t *testing.T) {
+	for name, s := range map[string]*Subscription{"nil": nil, "zero": {}} {
+		require.ErrorIs(t, s.Close(), ErrNotRunning, name)
+		require.ErrorIs(t, s.Err(), ErrNotRunning, name)
+		wait(t, s.Done(), "the end of none")
+		require.Zero(t, s.Dropped(), name)
+		require.Zero(t, s.Waiting(), name)
+	}
+}
