@@ -164,6 +164,45 @@ func TestContextThatEndsDuringStart(t *testing.T) {
 	}
 }
 
+// A Start that fails leaves the Broker as it was: made, and not started.
+func TestStartThatFails(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	b, err := New(WithAddress(l.Addr().String()), WithDataDir(""))
+	require.NoError(t, err)
+	asMade := func() {
+		t.Helper()
+		select {
+		case <-b.Done():
+			require.FailNow(t, "Done is closed")
+		default:
+		}
+		require.NoError(t, b.Err())
+		require.Equal(t, InstanceStopped, b.Status().State)
+		require.ErrorIs(t, b.Publish(within(t), Message{Topic: "a"}), ErrNotRunning)
+	}
+	over, cancel := context.WithCancel(within(t))
+	cancel()
+	require.ErrorIs(t, b.Start(over), context.Canceled)
+	asMade()
+	require.ErrorContains(t, b.Start(within(t)), l.Addr().String())
+	asMade()
+	require.NoError(t, l.Close())
+	require.NoError(t, b.Start(within(t)))
+	require.NoError(t, b.Publish(within(t), Message{Topic: "a"}))
+	require.NoError(t, b.Shutdown(within(t)))
+	wait(t, b.Done(), "Done is not closed")
+
+	// One that never starts ends all the same.
+	b, err = New(WithAddress("127.0.0.1:0"), WithDataDir(""))
+	require.NoError(t, err)
+	require.ErrorIs(t, b.Start(over), context.Canceled)
+	require.NoError(t, b.Shutdown(within(t)))
+	wait(t, b.Done(), "Done is not closed")
+	require.NoError(t, b.Err())
+	require.ErrorIs(t, b.Start(within(t)), ErrStarted)
+}
+
 func TestOptionsThatAreNil(t *testing.T) {
 	_, err := New(WithLogger(nil), WithStore(nil), WithListener("mine", nil, true), WithActorSystem(nil), WithSettings(nil),
 		WithAuthenticator(nil), WithAuthenticator(AuthenticatorFunc(nil)), WithAuthorizer(nil), WithInstances(nil), nil)

@@ -106,6 +106,7 @@ type Broker struct {
 
 	mu      sync.Mutex
 	phase   phase
+	spent   bool      // a Start has failed, and closed what was handed in
 	since   time.Time // of the state that Status tells
 	leaving bool      // Shutdown was called
 	tree    *tree     // while running
@@ -165,7 +166,10 @@ func New(options ...Option) (*Broker, error) {
 // without an error Clients can connect. ctx is for the start: when it is done
 // before that, its error is returned; cancelling it afterwards changes
 // nothing. A port that is taken is an error that names it. After an error
-// nothing is left open, listeners of [WithListener] neither.
+// nothing is left open, listeners of [WithListener] neither, and the Broker is as
+// one that was made and not started: Done is not closed, and Start may be called
+// again, unless there are such listeners: it has those no more then, and returns
+// [ErrStarted].
 func (b *Broker) Start(ctx context.Context) error {
 	if b.none() {
 		return errNone
@@ -175,6 +179,21 @@ func (b *Broker) Start(ctx context.Context) error {
 	if b.phase != made {
 		return ErrStarted
 	}
+	if b.spent {
+		return fmt.Errorf("%w: that failed, and closed the listeners of WithListener", ErrStarted)
+	}
+	if err := b.begin(ctx); err != nil {
+		closeAll(b.handed)
+		b.spent = len(b.handed) > 0
+		return err
+	}
+	b.phase, b.since = running, time.Now()
+	go b.watch(b.tree)
+	return nil
+}
+
+// begin is Start. After an error listeners that were handed in may be open.
+func (b *Broker) begin(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -193,8 +212,6 @@ func (b *Broker) Start(ctx context.Context) error {
 		closeAll(open)
 		return errors.Join(err, b.metrics.close())
 	}
-	b.phase, b.since = running, time.Now()
-	go b.watch(b.tree)
 	return nil
 }
 
@@ -313,7 +330,8 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 }
 
 // Done is closed when the instance has ended, by Shutdown or because a part
-// failed that it cannot do without; then Err says which.
+// failed that it cannot do without; then Err says which. A Start that fails does not
+// close it, and Err says nothing of that: Start has. Shutdown closes it in any case.
 func (b *Broker) Done() <-chan struct{} {
 	if b.none() {
 		return ended()
@@ -321,7 +339,8 @@ func (b *Broker) Done() <-chan struct{} {
 	return b.done
 }
 
-// Err is nil until Done is closed, and after a Shutdown.
+// Err is why the instance has ended by itself. It is nil until Done is closed, and
+// after a Shutdown.
 func (b *Broker) Err() error {
 	if b.none() {
 		return errNone
