@@ -2,6 +2,8 @@ package troupe
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -98,4 +100,18 @@ func TestHandedListenerOfPipes(t *testing.T) {
 		require.Equal(t, packet.ServerShuttingDown, bye.Code)
 	}
 	require.NoError(t, wait(t, down, "Shutdown does not return"))
+}
+
+func TestTransportOfAHandedListener(t *testing.T) {
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	secret, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	secret = tls.NewListener(secret, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, errors.New("none") }})
+	b := start(t, WithoutListeners(), WithListener("plain", plain, true), WithListener("secret", secret, true), WithListener("pipes", newPipes(), true))
+	transports := make(map[string]string)
+	for _, l := range b.Status().Listeners {
+		transports[l.Name] = l.Transport
+	}
+	require.Equal(t, map[string]string{"plain": "tcp", "secret": "tls", "pipes": "pipe"}, transports)
 }

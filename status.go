@@ -1,7 +1,10 @@
 package troupe
 
 import (
+	"crypto/tls"
+	"net"
 	"path/filepath"
+	"reflect"
 	"time"
 )
 
@@ -30,7 +33,7 @@ func (b *Broker) Status() Instance {
 		s.Listeners = append(s.Listeners, InstanceListener{Name: l.Name, Transport: string(l.Transport), Address: address(l.Name)})
 	}
 	for _, l := range b.handed {
-		s.Listeners = append(s.Listeners, InstanceListener{Name: l.name, Transport: "tcp", Address: address(l.name)})
+		s.Listeners = append(s.Listeners, InstanceListener{Name: l.name, Transport: transport(l.listener), Address: address(l.name)})
 	}
 	switch {
 	case b.phase == running && b.leaving:
@@ -51,4 +54,16 @@ func (b *Broker) Status() Instance {
 		s.Shares = b.tree.used(&b.admin.pace, time.Now())
 	}
 	return s
+}
+
+// transport is what carries the bytes of a listener that was handed in: "tls" for one
+// of package tls, which does not name its type, or the network of its address.
+func transport(l net.Listener) string {
+	if reflect.TypeOf(l) == reflect.TypeOf(tls.NewListener(nil, nil)) {
+		return "tls"
+	}
+	if a := l.Addr(); a != nil {
+		return a.Network()
+	}
+	return ""
 }
