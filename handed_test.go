@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -100,6 +102,62 @@ func TestHandedListenerOfPipes(t *testing.T) {
 		require.Equal(t, packet.ServerShuttingDown, bye.Code)
 	}
 	require.NoError(t, wait(t, down, "Shutdown does not return"))
+}
+
+// Whose a listener is: the Broker's from Start on, and the program's after an error of New.
+func TestWhoClosesAHandedListener(t *testing.T) {
+	opened := func() net.Listener {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = l.Close() })
+		return l
+	}
+	closed := func(l net.Listener) {
+		t.Helper()
+		require.ErrorIs(t, l.Close(), net.ErrClosed)
+	}
+	handed := func(l net.Listener, options ...Option) (*Broker, error) {
+		return New(append(options, WithoutListeners(), WithDataDir(""), WithListener("mine", l, true))...)
+	}
+	l := opened()
+	for name, options := range map[string][]Option{
+		"an option": {nil}, "a value": {WithName("no name")}, "a name": {WithListener("mine", l, true)},
+	} {
+		_, err := handed(l, options...)
+		require.Error(t, err, name)
+	}
+	require.NoError(t, l.Close(), "New fails")
+
+	l = opened()
+	b, err := handed(l)
+	require.NoError(t, err)
+	require.NoError(t, b.Shutdown(within(t)))
+	closed(l)
+
+	over, cancel := context.WithCancel(within(t))
+	cancel()
+	rules := filepath.Join(t.TempDir(), "rules")
+	for name, option := range map[string]Option{
+		"context": WithoutListeners(),
+		"file":    WithSettings(func(c *configs.Config) { c.Auth.ACLFile = rules }),
+		"port":    WithAddress(opened().Addr().String()),
+	} {
+		l = opened()
+		require.NoError(t, os.WriteFile(rules, []byte("rules: []\n"), 0o600))
+		b, err = New(WithDataDir(""), WithListener("mine", l, true), WithoutListeners(), option)
+		require.NoError(t, err, name)
+		require.NoError(t, os.Remove(rules))
+		ctx := over
+		if name != "context" {
+			ctx = within(t)
+		}
+		err = b.Start(ctx)
+		require.Error(t, err, name)
+		require.NotErrorIs(t, err, ErrStarted, name)
+		closed(l)
+		require.ErrorIs(t, b.Start(within(t)), ErrStarted, name)
+		require.NoError(t, b.Shutdown(within(t)), name)
+	}
 }
 
 func TestTransportOfAHandedListener(t *testing.T) {

@@ -80,7 +80,9 @@ func WithAddress(address string) Option {
 }
 
 // WithListener also accepts Clients from an open listener, under a name for
-// the log. The Broker closes it. anonymous lets Clients in without credentials.
+// the log. anonymous lets Clients in without credentials. From Start on it is the
+// Broker's, which closes it at its end, with a Start that fails, and with a Shutdown
+// before any. When [New] fails it is the program's still, and open.
 func WithListener(name string, l net.Listener, anonymous bool) Option {
 	return func(b *Broker) {
 		if l == nil {

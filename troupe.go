@@ -127,7 +127,8 @@ const (
 )
 
 // New makes a Broker from options; without any it is the embedded default. It
-// opens nothing. The error names each configured value that is not allowed.
+// opens nothing, and closes nothing with an error, which names each configured value
+// that is not allowed.
 func New(options ...Option) (*Broker, error) {
 	b := &Broker{config: configs.Defaults(), log: zap.NewNop(), done: make(chan struct{}), since: time.Now(), requests: newRequests()}
 	b.actors = sync.OnceValue(func() *actor.ActorSystem { return system.NewActors(b.log) })
