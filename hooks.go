@@ -139,13 +139,31 @@ func WithHooks(h Hooks) Option {
 	return func(b *Broker) { b.hooks = append(b.hooks, h) }
 }
 
-// TopicFilter is a Topic Filter as a Client subscribes to it.
+// TopicFilter is a Topic Filter as a Client subscribes to it (section 3.8.3).
+//
+//	type TopicFilter struct {
+//		Name              string // with $share/name/ when it is shared
+//		QoS               QoS    // the most that messages come with
+//		NoLocal           bool   // what the Client publishes itself does not come
+//		RetainAsPublished bool   // Retain is as the publisher set it
+//		RetainHandling    uint8  // retained messages come 0: at once, 1: if the subscription is new, 2: not
+//		ID                uint32 // Subscription Identifier; 0: none
+//	}
 type TopicFilter = hooks.Filter
 
 // Disconnection is how a Network Connection ended.
+//
+//	type Disconnection struct {
+//		Code     ReasonCode // of the DISCONNECT; of a Client before version 5.0, what it would have said
+//		ByClient bool       // the Client sent it, and not the Broker
+//		Lost     bool       // nobody did: the Network Connection was closed or broke
+//		Err      error      // the violation or fault behind it; nil: there was none
+//	}
 type Disconnection = hooks.Disconnection
 
 // DropReason is why a message was dropped.
+//
+//	func (r DropReason) String() string
 type DropReason = session.Cause
 
 // The reasons for which messages are dropped.
@@ -160,6 +178,8 @@ const (
 )
 
 // SessionEnd is why a Session is over.
+//
+//	func (e SessionEnd) String() string
 type SessionEnd = hooks.End
 
 // The ends of Sessions.
