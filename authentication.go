@@ -62,10 +62,16 @@ var ErrUnknownClient = auth.ErrUnknown
 //
 //	type Refusal struct {
 //		Code   ReasonCode // what the Client is told; one that is no error stands for Not authorized (0x87)
-//		Reason string     // for the log
+//		Reason string     // why; empty: it is not said
 //	}
 //
-//	func (r *Refusal) Error() string
+// Where [Hooks].Publish or Subscribe refuses a message or a Topic Filter, the Reason is
+// sent to the Client as Reason String, if that has MQTT 5, wants such (Request Problem
+// Information) and its Maximum Packet Size allows; of several Topic Filters in one
+// SUBSCRIBE the first that is refused has the word. It is logged at debug. Whoever is not
+// let in is told no more than the Code: there the Reason is for the log alone.
+//
+//	func (r *Refusal) Error() string // Code and Reason
 type Refusal = auth.Refusal
 
 // Exchanger is an [Authenticator] that knows methods of extended authentication

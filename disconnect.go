@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/troupemq/troupe/actors/message"
 	"github.com/troupemq/troupe/protocol/packet"
@@ -43,7 +41,7 @@ func (b *Broker) Disconnect(ctx context.Context, clientID string, code ReasonCod
 	if !code.IsError() || !packet.TypeDisconnect.Allows(code) {
 		return fmt.Errorf("troupe: disconnect %s: %s (0x%02x) is no error that a DISCONNECT can have", quoted(clientID), code, byte(code))
 	}
-	if len(reason) > math.MaxUint16 || !utf8.ValidString(reason) || strings.ContainsRune(reason, 0) {
+	if !sayable(reason) {
 		return fmt.Errorf("troupe: disconnect %s: the reason is not text of at most %d bytes that MQTT can carry", quoted(clientID), math.MaxUint16)
 	}
 	if err := ctx.Err(); err != nil {

@@ -2,9 +2,12 @@ package troupe
 
 import (
 	"errors"
+	"math"
 	"runtime/debug"
+	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/zap"
 
@@ -46,28 +49,29 @@ func (all given) asked(h *hooks.Hooks) {
 		}
 	}
 	if subscribe := each(all, "Subscribe", func(h *Hooks) (func(Client, *TopicFilter) error, bool) { return h.Subscribe, h.Subscribe != nil }); subscribe != nil {
-		h.Subscribe = func(c Client, s *session.Subscription) packet.ReasonCode {
+		h.Subscribe = func(c Client, s *session.Subscription) (packet.ReasonCode, string) {
 			f := hooks.FilterOf(s.Filter, s.Options, s.ID)
 			if err := subscribe.ask(c.ID, func(ask func(Client, *TopicFilter) error) error { return ask(c, &f) }); err != nil {
-				return subscribe.code(c.ID, err, packet.TypeSuback)
+				return subscribe.refusal(c.ID, err, packet.TypeSuback)
 			}
-			return ReasonCode(min(s.Options.QoS, f.QoS))
+			return ReasonCode(min(s.Options.QoS, f.QoS)), ""
 		}
 	}
 	if publish := each(all, "Publish", func(h *Hooks) (func(Client, *Message) error, bool) { return h.Publish, h.Publish != nil }); publish != nil {
-		h.Publish = func(c Client, p *packet.Publish) (changed bool, code packet.ReasonCode) {
+		h.Publish = func(c Client, p *packet.Publish) (changed bool, code packet.ReasonCode, reason string) {
 			m := newMessage(p)
 			if err := publish.ask(c.ID, func(ask func(Client, *Message) error) error { return ask(c, m) }); err != nil {
-				return false, publish.code(c.ID, err, packet.TypePuback)
+				code, reason = publish.refusal(c.ID, err, packet.TypePuback)
+				return false, code, reason
 			}
 			if !m.changeIn(p) {
-				return false, packet.Success
+				return false, packet.Success, ""
 			}
 			if err := errors.Join(topic.ValidateName(p.Topic), p.Validate(packet.V5)); err != nil {
 				publish.report(c.ID, "a hook of the program made a message that cannot be published", zap.String("topic", m.Topic), zap.Error(err))
-				return false, packet.ImplementationSpecificError
+				return false, packet.ImplementationSpecificError, ""
 			}
-			return true, packet.Success
+			return true, packet.Success, ""
 		}
 	}
 }
@@ -187,16 +191,29 @@ func (c *calls[F]) failed(clientID string, reason any) {
 	}
 }
 
-// code is what a Client is told of an error, in a packet of type t. An error
+// refusal is what a Client is told of an error, in a packet of type t. An error
 // that is no Refusal was not meant for it, and is reported.
-func (c *calls[F]) code(clientID string, err error, t packet.Type) packet.ReasonCode {
-	if refusal := (*Refusal)(nil); !errors.As(err, &refusal) {
+func (c *calls[F]) refusal(clientID string, err error, t packet.Type) (code packet.ReasonCode, reason string) {
+	if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
+		reason = refusal.Reason
+	} else {
 		c.report(clientID, "a hook of the program refused with an error", zap.Error(err))
 	}
-	if code := auth.CodeOf(err); t.Allows(code) {
-		return code
+	if code = auth.CodeOf(err); !t.Allows(code) {
+		code = packet.UnspecifiedError
 	}
-	return packet.UnspecifiedError
+	if e := c.log.Check(zap.DebugLevel, "a hook of the program refused"); e != nil {
+		e.Write(zap.String("client", clientID), zap.Stringer("code", code), zap.String("reason", reason))
+	}
+	if !sayable(reason) {
+		reason = ""
+	}
+	return code, reason
+}
+
+// sayable tells whether MQTT can carry a text of the program.
+func sayable(text string) bool {
+	return len(text) <= math.MaxUint16 && utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }
 
 func (c *calls[F]) report(clientID, text string, fields ...zap.Field) {

@@ -66,7 +66,8 @@ type Hooks struct {
 	// Subscribe is asked about each Topic Filter of a SUBSCRIBE that is valid and
 	// that the Client has the right to. It may lower f.QoS; other changes have no
 	// effect. An error refuses the Topic Filter: a [*Refusal] with its Reason
-	// Code if a SUBACK can have it, any other with Unspecified error (0x80).
+	// Code if a SUBACK can have it, and its Reason, any other with Unspecified
+	// error (0x80).
 	// Subscriptions that a Session has kept are not asked about again.
 	Subscribe func(c Client, f *TopicFilter) error
 
@@ -91,8 +92,8 @@ type Hooks struct {
 	// topic that it sets.
 	//
 	// An error refuses m. With QoS 0 it is dropped; with QoS 1 and 2 the Client
-	// is told: by a [*Refusal] with its Reason Code if a PUBACK can have it, by
-	// any other with Unspecified error (0x80). A Client before MQTT 5 cannot be
+	// is told: by a [*Refusal] with its Reason Code if a PUBACK can have it, and
+	// its Reason, by any other with Unspecified error (0x80). A Client before MQTT 5 cannot be
 	// told: with Not authorized (0x87) its message is acknowledged and dropped;
 	// with any other code its connection is closed, and it will send the message
 	// again. A Will is dropped. What cannot be published, a wildcard in the topic

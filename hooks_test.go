@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -287,4 +288,51 @@ func TestHooksRefuseBeforeMQTT5(t *testing.T) {
 	p.Topic, p.PacketID = []byte("other"), 2
 	c.write(p.Append(nil, packet.V311))
 	require.Nil(t, c.gone())
+}
+
+// The reason of a refusal comes to the Client where it is let in, and stands in the
+// log; where it is not, it is for the log alone.
+func TestReasonsOfRefusals(t *testing.T) {
+	log := newDiary()
+	log.LevelEnabler = zap.DebugLevel
+	refuse := func(reason string) error { return &Refusal{Code: packet.QuotaExceeded, Reason: reason} }
+	b := start(t, log.option(), WithHooks(Hooks{
+		Connect: func(c Client) error {
+			if c.ID == "banned" {
+				return &Refusal{Code: packet.Banned, Reason: "he knows why"}
+			}
+			return nil
+		},
+		Publish:   func(_ Client, m *Message) error { return refuse(string(m.Payload)) },
+		Subscribe: func(_ Client, f *TopicFilter) error { return fmt.Errorf("wrapped: %w", refuse("no "+f.Name)) },
+	}))
+	c := connect(t, b, "c")
+	answer := func(qos packet.QoS, payload string) (p packet.Puback) {
+		t.Helper()
+		m := packet.Publish{QoS: qos, Topic: []byte("a"), Payload: []byte(payload), PacketID: c.next()}
+		c.write(m.Append(nil, packet.V5))
+		frame := c.expect(packet.TypePuback + packet.Type(qos-packet.QoS1))
+		frame[0] = byte(packet.TypePuback) << 4 // they share their layout
+		require.NoError(t, p.Decode(frame, packet.V5))
+		require.Equal(t, m.PacketID, p.PacketID)
+		require.Equal(t, packet.QuotaExceeded, p.Code)
+		return p
+	}
+	for _, qos := range []packet.QoS{packet.QoS1, packet.QoS2} {
+		require.Equal(t, "full", string(answer(qos, "full").ReasonString))
+		require.Nil(t, answer(qos, "").ReasonString)
+		for _, cannot := range []string{"\xff", "a\x00b", strings.Repeat("x", 65_536)} {
+			require.Nil(t, answer(qos, cannot).ReasonString)
+		}
+	}
+	log.await(t, 2, "a hook of the program refused", "client", "c", "reason", "full", "hook", "Publish")
+	id := c.sendSubscribe(packet.QoS1, "x", "y")
+	var ack packet.Suback
+	require.NoError(t, ack.Decode(c.expect(packet.TypeSuback), packet.V5))
+	require.Equal(t, packet.Suback{PacketID: id, Codes: []packet.ReasonCode{packet.QuotaExceeded, packet.QuotaExceeded}, ReasonString: []byte("no x")}, ack)
+	log.await(t, 1, "a hook of the program refused", "client", "c", "reason", "no y", "hook", "Subscribe")
+
+	banned := newClient(t, dial(t, b)).enter(durable("banned"))
+	require.Equal(t, packet.Banned, banned.Code)
+	require.Nil(t, banned.ReasonString)
 }

@@ -96,7 +96,7 @@ var ErrUnknown = errors.New("the client is not known")
 // Refusal is an answer to a Client that is not let in.
 type Refusal struct {
 	Code   packet.ReasonCode // for CONNACK (table 3-1)
-	Reason string            // for the log
+	Reason string            // for the log; of a hook that refuses a message or a Topic Filter, its Reason String as well
 }
 
 func (r *Refusal) Error() string {

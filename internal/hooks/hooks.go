@@ -26,12 +26,12 @@ type Hooks struct {
 	Disconnected func(c auth.Client, why Disconnection)
 	// Subscribe is asked about a Topic Filter that the Client has the right to;
 	// it answers as [session.Policy.Grant] does.
-	Subscribe func(c auth.Client, s *session.Subscription) packet.ReasonCode
+	Subscribe func(c auth.Client, s *session.Subscription) (code packet.ReasonCode, reason string)
 	// Subscribed and Unsubscribed are told what holds for publishers from now on.
 	Subscribed   func(c auth.Client, f Filter)
 	Unsubscribed func(c auth.Client, filter string)
 	// Publish is shown what the Client publishes, as [session.Policy.Change] is.
-	Publish func(c auth.Client, p *packet.Publish) (changed bool, code packet.ReasonCode)
+	Publish func(c auth.Client, p *packet.Publish) (changed bool, code packet.ReasonCode, reason string)
 	// Delivered, Acknowledged and Dropped are told what [session.Event] has. The
 	// message is valid until they return.
 	Delivered    func(c auth.Client, p *packet.Publish)
@@ -137,10 +137,10 @@ func (h *Hooks) Govern(p *session.Policy, c auth.Client) *session.Policy {
 		p = new(session.Policy)
 	}
 	if h.Publish != nil {
-		p.Change = func(m *packet.Publish) (bool, packet.ReasonCode) { return h.Publish(c, m) }
+		p.Change = func(m *packet.Publish) (bool, packet.ReasonCode, string) { return h.Publish(c, m) }
 	}
 	if h.Subscribe != nil {
-		p.Grant = func(s *session.Subscription) packet.ReasonCode { return h.Subscribe(c, s) }
+		p.Grant = func(s *session.Subscription) (packet.ReasonCode, string) { return h.Subscribe(c, s) }
 	}
 	return p
 }

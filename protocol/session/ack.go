@@ -3,7 +3,8 @@ package session
 import "github.com/troupemq/troupe/protocol/packet"
 
 // ack writes PUBACK, PUBREC, PUBREL or PUBCOMP: its shortest form, so a Reason String or User
-// Property never takes it above the Client's Maximum Packet Size, nor comes unasked [MQTT-3.1.2-29].
+// Property never takes it above the Client's Maximum Packet Size, nor comes unasked [MQTT-3.1.2-29]. See answerOne for
+// those that have something to say.
 func (s *Session) ack(t packet.Type, id uint16, code packet.ReasonCode, out *Output) {
 	out.Counts.Answered++
 	first := byte(t) << 4

@@ -236,14 +236,14 @@ func TestGrantedFilters(t *testing.T) {
 		{Filter: []byte("no")}, {Filter: []byte("less"), SubscriptionOptions: packet.SubscriptionOptions{QoS: packet.QoS2}},
 		{Filter: []byte("more"), SubscriptionOptions: packet.SubscriptionOptions{QoS: packet.QoS1}},
 	}
-	s := governed(packet.Connect{Version: packet.V5}, &session.Policy{Grant: func(s *session.Subscription) packet.ReasonCode {
+	s := governed(packet.Connect{Version: packet.V5}, &session.Policy{Grant: func(s *session.Subscription) (packet.ReasonCode, string) {
 		switch s.Filter {
 		case "no":
-			return packet.QuotaExceeded
+			return packet.QuotaExceeded, ""
 		case "less":
-			return packet.GrantedQoS1
+			return packet.GrantedQoS1, ""
 		}
-		return packet.GrantedQoS2
+		return packet.GrantedQoS2, ""
 	}})
 	out := send(s, packet.V5, &packet.Subscribe{PacketID: 1, Filters: filters})
 	require.Len(t, out.Subscribe, 1)

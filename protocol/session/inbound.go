@@ -20,11 +20,12 @@ type inbound struct {
 
 // routing is a Run that the host has not acknowledged, or not in its turn.
 type routing struct {
-	run   *packet.Run
-	code  packet.ReasonCode
-	done  bool
-	stale bool   // of an earlier connection
-	peer  string // that it came from, if that is not the Peer any more
+	run    *packet.Run
+	code   packet.ReasonCode
+	done   bool
+	stale  bool   // of an earlier connection
+	reason string // of an error, for the Client; empty: there is none
+	peer   string // that it came from, if that is not the Peer any more
 }
 
 func (in *inbound) empty() bool { return in.first == len(in.routing) && in.ids.used == 0 }
@@ -104,7 +105,7 @@ func (s *Session) answerQoS1(e routing, out *Output) {
 		return
 	}
 	eachID(e.run, func(id uint16) {
-		s.ack(packet.TypePuback, id, e.code, out)
+		s.answerOne(packet.TypePuback, id, &e, out)
 	})
 }
 
@@ -132,9 +133,26 @@ func (s *Session) answerQoS2(e routing, out *Output) {
 			*known |= idRouted
 		}
 		if answer {
-			s.ack(packet.TypePubrec, id, e.code, out)
+			s.answerOne(packet.TypePubrec, id, &e, out)
 		}
 	})
+}
+
+// answerOne writes PUBACK or PUBREC, with the reason if the Client wants that [MQTT-3.1.2-29] and it fits [MQTT-3.4.2-2]
+// [MQTT-3.5.2-2].
+func (s *Session) answerOne(t packet.Type, id uint16, e *routing, out *Output) {
+	if e.reason != "" && s.version == packet.V5 && s.problems {
+		p, start := packet.Puback{PacketID: id, Code: e.code, ReasonString: []byte(e.reason)}, len(out.Packets)
+		if t == packet.TypePubrec {
+			out.Packets = (*packet.Pubrec)(&p).Append(out.Packets, packet.V5)
+		} else {
+			out.Packets = p.Append(out.Packets, packet.V5)
+		}
+		if s.fits(start, out) {
+			return
+		}
+	}
+	s.ack(t, id, e.code, out)
 }
 
 // unreceive forgets messages that were refused without an answer. The connection they came on, or

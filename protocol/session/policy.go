@@ -29,11 +29,12 @@ type Policy struct {
 	Admission Admission
 	// Change is shown each message of the Client before it is routed, with its Topic Name and without Packet
 	// Identifier, DUP and alias. It may change all but the QoS, and says whether it did; what it sets must not change
-	// any more. With an error the message is not routed, and the Client is told. nil: nothing is changed.
-	Change func(p *packet.Publish) (changed bool, code packet.ReasonCode)
+	// any more. With an error the message is not routed, and the Client is told, with the reason as text if there is one. nil:
+	// nothing is changed.
+	Change func(p *packet.Publish) (changed bool, code packet.ReasonCode, reason string)
 	// Grant is asked about each Topic Filter of a SUBSCRIBE that the Client has the right to, and answers with the QoS that is granted, at most the
-	// one that was asked for, or an error. nil: all are granted.
-	Grant func(s *Subscription) packet.ReasonCode
+	// one that was asked for, or an error, of which the Client may be told the reason. nil: all are granted.
+	Grant func(s *Subscription) (code packet.ReasonCode, reason string)
 }
 
 // Govern says what the host has to say about a Session that has come out of a store: about its Will.
@@ -57,7 +58,7 @@ func (s *Session) permissions() Permissions {
 }
 
 // change is what each message of the Client is shown to; nil: nothing.
-func (s *Session) change() func(*packet.Publish) (bool, packet.ReasonCode) {
+func (s *Session) change() func(*packet.Publish) (bool, packet.ReasonCode, string) {
 	if s.rare == nil || s.rare.policy == nil {
 		return nil
 	}
@@ -85,17 +86,17 @@ func (s *Session) maySubscribe(filter string, qos packet.QoS, out *Output) bool 
 }
 
 // grant asks about a Subscription that is about to be made, and lowers its QoS if that is the answer.
-func (s *Session) grant(made *Subscription, out *Output) (code packet.ReasonCode) {
+func (s *Session) grant(made *Subscription, out *Output) (code packet.ReasonCode, reason string) {
 	if s.rare == nil || s.rare.policy == nil || s.rare.policy.Grant == nil {
-		return packet.Success
+		return packet.Success, ""
 	}
-	code = s.rare.policy.Grant(made)
+	code, reason = s.rare.policy.Grant(made)
 	if code.IsError() {
 		out.Counts.Denied++
-		return code
+		return code, reason
 	}
 	made.Options.QoS = min(made.Options.QoS, packet.QoS(code))
-	return packet.Success
+	return packet.Success, ""
 }
 
 // Denial is something that a Client may not do.
@@ -113,17 +114,17 @@ func (o *Output) deny(topic string, subscribe bool) {
 }
 
 // changed lets the host change a message, or refuse it. It gives the message that is to be routed.
-func (s *Session) changed(change func(*packet.Publish) (bool, packet.ReasonCode), came packet.Publish) (m packet.Publish, changed bool, code packet.ReasonCode) {
+func (s *Session) changed(change func(*packet.Publish) (bool, packet.ReasonCode, string), came packet.Publish) (m packet.Publish, changed bool, code packet.ReasonCode, reason string) {
 	m = came
-	changed, code = change(&m)
+	changed, code, reason = change(&m)
 	if code.IsError() || !changed {
-		return came, false, code
+		return came, false, code, reason
 	}
 	m.QoS, m.PacketID, m.Dup, m.TopicAlias, m.SubscriptionIDs = came.QoS, came.PacketID, came.Dup, came.TopicAlias, nil
 	if topic.ValidateName(m.Topic) != nil || s.limits.tooLong(m.Topic) || reserved(m.Topic) || m.Validate(packet.V5) != nil {
-		return came, false, packet.ImplementationSpecificError // the host is wrong, not the Client
+		return came, false, packet.ImplementationSpecificError, "" // the host is wrong, not the Client
 	}
-	return m, true, code
+	return m, true, code, ""
 }
 
 // MayLeave tells whether p allows the Will of a CONNECT; nil: there is none.

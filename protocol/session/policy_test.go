@@ -164,20 +164,20 @@ func TestExpel(t *testing.T) {
 
 func TestHostChangesMessages(t *testing.T) {
 	var shown []string
-	change := func(p *packet.Publish) (bool, packet.ReasonCode) {
+	change := func(p *packet.Publish) (bool, packet.ReasonCode, string) {
 		shown = append(shown, string(p.Topic))
 		switch {
 		case bytes.HasPrefix(p.Topic, []byte("refuse")):
-			return false, packet.QuotaExceeded
+			return false, packet.QuotaExceeded, "full"
 		case bytes.HasPrefix(p.Topic, []byte("break")):
 			p.Topic = []byte("a/#")
-			return true, packet.Success
+			return true, packet.Success, ""
 		case bytes.HasPrefix(p.Topic, []byte("change")):
 			p.Topic, p.Payload, p.QoS = []byte("changed"), []byte("other"), packet.QoS0
 			p.UserProperties = p.UserProperties.With("by", "host")
-			return true, packet.Success
+			return true, packet.Success, ""
 		}
-		return false, packet.Success
+		return false, packet.Success, ""
 	}
 	for _, v := range []packet.Version{packet.V5, packet.V311} {
 		shown = nil
@@ -221,10 +221,10 @@ func TestHostChangesWills(t *testing.T) {
 		s := governed(packet.Connect{
 			Version: packet.V5, HasSessionExpiry: true, SessionExpiry: 100,
 			Will: &packet.Will{Topic: []byte("gone"), DelayInterval: delay},
-		}, &session.Policy{Change: func(p *packet.Publish) (bool, packet.ReasonCode) {
+		}, &session.Policy{Change: func(p *packet.Publish) (bool, packet.ReasonCode, string) {
 			shown++
 			p.Topic = []byte("late")
-			return true, packet.Success
+			return true, packet.Success, ""
 		}})
 		var out session.Output
 		s.Detach(10, &out)
@@ -234,4 +234,45 @@ func TestHostChangesWills(t *testing.T) {
 		require.Equal(t, "late", string(out.Publish[0].Topic))
 		require.Equal(t, 1, shown)
 	}
+}
+
+// A Client hears the reason of a refusal if it wants to [MQTT-3.1.2-29] and can take it in.
+func TestReasonsOfTheHost(t *testing.T) {
+	policy := func() *session.Policy {
+		return &session.Policy{
+			Change: func(*packet.Publish) (bool, packet.ReasonCode, string) { return false, packet.QuotaExceeded, "full" },
+			Grant: func(s *session.Subscription) (packet.ReasonCode, string) {
+				return packet.NotAuthorized, "not " + s.Filter
+			},
+		}
+	}
+	filters := []packet.TopicFilter{{Filter: []byte("this")}, {Filter: []byte("that")}}
+	codes := []packet.ReasonCode{packet.NotAuthorized, packet.NotAuthorized}
+	for name, c := range map[string]struct {
+		connect packet.Connect
+		said    bool
+	}{
+		"wants it":        {packet.Connect{Version: packet.V5, RequestProblemInformation: true}, true},
+		"wants none":      {packet.Connect{Version: packet.V5}, false},
+		"takes in less":   {packet.Connect{Version: packet.V5, RequestProblemInformation: true, MaximumPacketSize: 10}, false},
+		"takes in enough": {packet.Connect{Version: packet.V5, RequestProblemInformation: true, MaximumPacketSize: 18}, true},
+	} {
+		out := send(governed(c.connect, policy()), packet.V5,
+			&packet.Publish{Topic: []byte("a"), QoS: packet.QoS1, PacketID: 1},
+			&packet.Publish{Topic: []byte("a"), QoS: packet.QoS2, PacketID: 2},
+			&packet.Subscribe{PacketID: 3, Filters: filters})
+		full, not := []byte("full"), []byte("not this") // of several filters the first
+		if !c.said {
+			full, not = nil, nil
+		}
+		var want []byte
+		want = (&packet.Puback{PacketID: 1, Code: packet.QuotaExceeded, ReasonString: full}).Append(want, packet.V5)
+		want = (&packet.Pubrec{PacketID: 2, Code: packet.QuotaExceeded, ReasonString: full}).Append(want, packet.V5)
+		want = (&packet.Suback{PacketID: 3, Codes: codes, ReasonString: not}).Append(want, packet.V5)
+		require.Equal(t, want, out.Packets, name)
+		require.EqualValues(t, 3, out.Counts.Answered, name)
+		require.Nil(t, out.Close, name)
+	}
+	out := send(governed(packet.Connect{Version: packet.V311, RequestProblemInformation: true}, policy()), packet.V311, &packet.Subscribe{PacketID: 3, Filters: filters})
+	require.Equal(t, (&packet.Suback{PacketID: 3, Codes: codes}).Append(nil, packet.V311), out.Packets)
 }

@@ -26,20 +26,20 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 	out.Counts.PublishReceived++
 	out.Counts.PublishReceivedBytes += uint64(size)
 	if s.limits.tooLong(p.Topic) {
-		s.refuse(&p, packet.TopicNameInvalid, out)
+		s.refuse(&p, packet.TopicNameInvalid, "", out)
 		return size
 	}
 	if reserved(p.Topic) {
-		s.refuse(&p, packet.NotAuthorized, out)
+		s.refuse(&p, packet.NotAuthorized, "", out)
 		return size
 	}
 	if !s.mayPublish(&p, out) {
-		s.refuse(&p, packet.NotAuthorized, out)
+		s.refuse(&p, packet.NotAuthorized, "", out)
 		return size
 	}
 	if s.guarded && s.looped(p.UserProperties) {
 		out.Counts.DroppedLoop++
-		s.refuse(&p, packet.Success, out)
+		s.refuse(&p, packet.Success, "", out)
 		return size
 	}
 	change, version := s.change(), s.version
@@ -47,9 +47,10 @@ func (s *Session) receivePublish(b []byte, size int, now int64, out *Output) int
 	if change != nil {
 		var m packet.Publish
 		var code packet.ReasonCode
-		if m, changed, code = s.changed(change, p); code.IsError() {
+		var reason string
+		if m, changed, code, reason = s.changed(change, p); code.IsError() {
 			out.Counts.Denied++
-			s.refuse(&p, code, out)
+			s.refuse(&p, code, reason, out)
 			return size
 		}
 		p = m
@@ -149,14 +150,14 @@ func (s *Session) receiveMaximum() int {
 }
 
 // refuse answers one message in its turn without routing it.
-func (s *Session) refuse(p *packet.Publish, code packet.ReasonCode, out *Output) {
+func (s *Session) refuse(p *packet.Publish, code packet.ReasonCode, reason string, out *Output) {
 	if p.QoS == packet.QoS0 {
 		if code.IsError() {
 			out.Counts.DroppedInvalid++
 		}
 		return
 	}
-	s.in.push(routing{run: packet.NewRun(p, s.version), code: code, done: true})
+	s.in.push(routing{run: packet.NewRun(p, s.version), code: code, reason: reason, done: true})
 	s.answer(out)
 }
 

@@ -13,6 +13,7 @@ type answer struct {
 	id      uint16
 	unsub   bool
 	stale   bool                // of an earlier connection: nobody waits for it any more
+	reason  string              // of the first that the host has refused, for the Client; empty: there is none
 	codes   []packet.ReasonCode // one per Topic Filter of the packet [MQTT-3.8.4-6] [MQTT-3.9.3-1]
 	changes []change            // of a SUBSCRIBE, those that the host was asked for
 }
@@ -55,8 +56,11 @@ func (s *Session) receiveSubscribe(frame []byte, out *Output) error {
 			made.Options.RetainAsPublished = true
 		}
 		made.Options.QoS = min(made.Options.QoS, s.limits.MaxQoS) // [MQTT-3.2.2-9]
-		if code := s.grant(&made, out); code.IsError() {
+		if code, reason := s.grant(&made, out); code.IsError() {
 			owed.codes[i] = code
+			if owed.reason == "" {
+				owed.reason = reason
+			}
 			continue
 		}
 		owed.codes[i] = packet.ReasonCode(made.Options.QoS)
@@ -205,7 +209,14 @@ func (s *Session) writeAnswer(a *answer, out *Output) {
 			out.Packets = p.Append(out.Packets, s.version)
 		} else {
 			p := packet.Suback{PacketID: a.id, Codes: a.codes}
+			if a.reason != "" && s.version == packet.V5 && s.problems { // [MQTT-3.1.2-29]
+				p.ReasonString = []byte(a.reason)
+			}
 			out.Packets = p.Append(out.Packets, s.version)
+			if len(out.Packets)-start > int(s.maxPacket) && p.ReasonString != nil {
+				p.ReasonString = nil // [MQTT-3.9.2-1]
+				out.Packets = p.Append(out.Packets[:start], s.version)
+			}
 		}
 		fits = s.fits(start, out)
 	})

@@ -40,7 +40,7 @@ func (s *Session) publishWill(now int64, out *Output) {
 	}
 	m := w.Publish()
 	if change != nil {
-		changed, anew, code := s.changed(change, *m)
+		changed, anew, code, _ := s.changed(change, *m)
 		if code.IsError() {
 			out.Counts.Denied++
 			return
