@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/troupemq/troupe/configs"
+	"github.com/troupemq/troupe/persistence"
+	"github.com/troupemq/troupe/persistence/faulty"
 	"github.com/troupemq/troupe/persistence/memory"
 )
 
@@ -201,6 +204,34 @@ func TestStartThatFails(t *testing.T) {
 	wait(t, b.Done(), "Done is not closed")
 	require.NoError(t, b.Err())
 	require.ErrorIs(t, b.Start(within(t)), ErrStarted)
+}
+
+// What waits for the store when the Broker ends hears of the end, and not that it was
+// refused.
+func TestPublishThatTheEndCutsOff(t *testing.T) {
+	var stuck atomic.Bool
+	entered, on := make(chan struct{}, 1), make(chan struct{})
+	b := start(t, WithStore(faulty.New(memory.New(), faulty.Plan{Apply: func(int, *persistence.Batch) error {
+		if stuck.CompareAndSwap(true, false) {
+			entered <- struct{}{}
+			<-on
+		}
+		return nil
+	}})))
+	goOn := sync.OnceFunc(func() { close(on) })
+	t.Cleanup(goOn)
+	stuck.Store(true)
+	published, down := make(chan error, 1), make(chan error, 1)
+	go func() {
+		published <- b.Publish(context.Background(), Message{Topic: "a", QoS: AtLeastOnce, Retain: true, Payload: []byte("x")})
+	}()
+	wait(t, entered, "nothing is written")
+	hurry, cancel := context.WithCancel(context.Background())
+	cancel()
+	go func() { down <- b.Shutdown(hurry) }()
+	require.ErrorIs(t, wait(t, published, "Publish waits for ever"), ErrNotRunning)
+	goOn()
+	require.ErrorIs(t, wait(t, down, "Shutdown does not return"), context.Canceled)
 }
 
 func TestOptionsThatAreNil(t *testing.T) {

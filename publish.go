@@ -54,6 +54,9 @@ func (b *Broker) publish(ctx context.Context, m *Message) (received bool, err er
 	t.system.Send(t.publisher, &message.Publish{Run: packet.NewRun(p, packet.V5), Reply: reply})
 	select {
 	case code := <-reply:
+		if code == packet.UnspecifiedError && t.ends() { // it went down with what it was given to
+			return false, ErrNotRunning
+		}
 		if code.IsError() {
 			return false, &RefusedError{m.Topic, code}
 		}

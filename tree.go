@@ -179,6 +179,13 @@ func (t *tree) end(f system.Failure) {
 	}
 }
 
+// ends tells whether the instance is to end, by Shutdown or because a part failed.
+func (t *tree) ends() bool {
+	t.broker.mu.Lock()
+	defer t.broker.mu.Unlock()
+	return t.broker.leaving || t.cause() != nil
+}
+
 // cause is the failure that ended the instance, if one did.
 func (t *tree) cause() error {
 	if f := t.failed.Load(); f != nil {
