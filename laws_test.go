@@ -199,11 +199,12 @@ func (w *world) legislate() {
 	}
 }
 
-// judgedOff notes that no subscription to a filter is left.
+// judgedOff notes that no subscription to a filter is left of those that are
+// confirmed: a SUBSCRIBE may wait for its turn still, and be judged by later rules.
 func (u *user) judgedOff(name string) {
 	now := u.tick()
 	for _, s := range u.subscriptions {
-		if s.name == name && s.gone > now {
+		if s.name == name && s.sure != never && s.gone > now {
 			s.gone, s.judged = now, true
 		}
 	}
