@@ -59,7 +59,8 @@ func WithDataDir(dir string) Option {
 
 // WithStore keeps what is acknowledged in a store of the program's own, instead
 // of in a directory: in memory for tests, say. The program closes it after the Broker has ended.
-// One Store is for one Broker at a time.
+// One Store is for one Broker at a time: Start fails (persistence.ErrLocked) if another
+// has it and it is a persistence.Claimer, as that of persistence/memory is.
 func WithStore(store persistence.Store) Option {
 	return func(b *Broker) {
 		if store == nil {

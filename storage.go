@@ -37,7 +37,8 @@ const (
 // storage is what a running instance keeps in its store, and what works on it.
 type storage struct {
 	store  persistence.Store
-	own    bool // to be closed with the instance
+	own    bool   // to be closed with the instance
+	leave  func() // lets another instance have a store that is not; nil: it does not know of any
 	config configs.Config
 	log    *zap.Logger
 
@@ -83,6 +84,12 @@ func (b *Broker) openStorage() (*storage, error) {
 			return nil, err
 		}
 		s.store, s.own = store, true
+	} else if claimer, ok := s.store.(persistence.Claimer); ok {
+		leave, err := claimer.Claim()
+		if err != nil {
+			return nil, fmt.Errorf("troupe: WithStore: another broker has the store: %w", err)
+		}
+		s.leave = leave
 	}
 	s.employ()
 	if err := s.read(); err != nil {
@@ -266,6 +273,9 @@ func (s *storage) close() error {
 	s.reader.Close()
 	if s.own {
 		return s.store.Close()
+	}
+	if s.leave != nil {
+		s.leave()
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package troupe
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"testing"
@@ -138,4 +139,29 @@ func bodies(t testing.TB, s persistence.Store) (n int) {
 	t.Helper()
 	require.NoError(t, s.Scan(persistence.PartBody.Key(), nil, func([]byte, []byte) bool { n++; return true }))
 	return n
+}
+
+// Two brokers in one store would write over each other.
+func TestAStoreIsForOneBroker(t *testing.T) {
+	store := memory.New()
+	first := start(t, WithStore(store))
+	second, err := New(WithoutListeners(), WithStore(store))
+	require.NoError(t, err)
+	err = second.Start(within(t))
+	require.ErrorIs(t, err, persistence.ErrLocked)
+	require.ErrorContains(t, err, "WithStore: another broker has the store")
+	require.NoError(t, first.Publish(within(t), Message{Topic: "a", Retain: true, Payload: []byte("kept")}))
+	require.NoError(t, first.Shutdown(within(t)))
+	require.NoError(t, second.Start(within(t)), "it is free again")
+	require.NoError(t, second.Shutdown(within(t)))
+
+	// A start that fails leaves it.
+	over, cancel := context.WithCancel(within(t))
+	third, err := New(WithoutListeners(), WithStore(store))
+	require.NoError(t, err)
+	if err := third.Start(ending{over, cancel}); err != nil {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	require.NoError(t, third.Shutdown(within(t)))
+	start(t, WithStore(store))
 }

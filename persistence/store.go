@@ -20,7 +20,8 @@ var (
 	// ErrClosed is returned for what is asked of a closed store.
 	ErrClosed = errors.New("persistence: the store is closed")
 	// ErrLocked is wrapped by an open function when another process, or another
-	// instance of this one, has the directory.
+	// instance of this one, has the directory, and by the Claim of a store that
+	// another instance has.
 	ErrLocked = errors.New("persistence: the directory is in use")
 	// ErrNewer is wrapped by an open function when the directory has a format
 	// that this version does not know yet.
@@ -52,6 +53,14 @@ type Store interface {
 	Usage() (Usage, error)
 	// Close ends the store; what was applied stays. A second Close does nothing.
 	Close() error
+}
+
+// Claimer is a Store that knows whether somebody uses it. Two instances in one store
+// would write over each other; one that says so keeps them from it.
+type Claimer interface {
+	// Claim has the store for the caller until it calls release. While somebody has
+	// it, the error wraps ErrLocked.
+	Claim() (release func(), err error)
 }
 
 // Usage is what a store takes on its device, in bytes.

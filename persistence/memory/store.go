@@ -5,9 +5,11 @@ package memory
 
 import (
 	"bytes"
+	"fmt"
 	"hash/maphash"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/troupemq/troupe/persistence"
 )
@@ -20,6 +22,7 @@ type Store struct {
 	now    *node // all that was applied
 	synced *node // what a loss of power would leave
 	closed bool
+	claim  atomic.Bool // somebody uses it
 }
 
 // New makes an empty store.
@@ -118,6 +121,14 @@ func (s *Store) Usage() (persistence.Usage, error) {
 		return true
 	})
 	return usage, err
+}
+
+// Claim implements persistence.Claimer. A clone is nobody's yet.
+func (s *Store) Claim() (release func(), err error) {
+	if !s.claim.CompareAndSwap(false, true) {
+		return nil, fmt.Errorf("memory: %w", persistence.ErrLocked)
+	}
+	return sync.OnceFunc(func() { s.claim.Store(false) }), nil
 }
 
 // Close ends the store. Only [Store.Clone] and [Store.CrashClone] answer still.
