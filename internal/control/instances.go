@@ -72,7 +72,7 @@ type Instance struct {
 // InstanceListener is one address where Clients connect.
 type InstanceListener struct {
 	Name      string `json:"name" example:"tcp" doc:"Name of the listener, as configured."`
-	Transport string `json:"transport" example:"tcp" doc:"What carries the bytes, as configured."`
+	Transport string `json:"transport" example:"tcp" doc:"What carries the bytes: tcp or tls as configured, or what the network of a listener is that a program handed in."`
 	Address   string `json:"address,omitempty" example:"127.0.0.1:1883" doc:"Where it listens, as host:port; missing while it does not."`
 }
 
