@@ -92,13 +92,12 @@ func (s *server) warn() {
 func (s *server) run(ctx context.Context) (err error) {
 	defer fitCollector(s.log)()
 	defer keepTidy()()
-	// Before the start, so that no signal finds the default behaviour.
+	// Before the start, and until the process is gone, so that no signal finds the
+	// default behaviour: one that comes late would take the exit code away.
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
 	hangups := make(chan os.Signal, 1) // one that comes while another is obeyed asks for one more
 	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 
 	if s.running, err = instances.New(s.options); err != nil {
 		return err
