@@ -329,9 +329,17 @@ func TestAutopahoComesBack(t *testing.T) {
 	received, up := make(chan string, 10), make(chan struct{}, 10)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+	may := make(chan struct{}, 1) // connect: the first time, and once the namesake is in, who else could be cut off before CONNACK
+	may <- struct{}{}
 	manager, err := autopaho.NewConnection(ctx, autopaho.ClientConfig{
 		ServerUrls: []*url.URL{server}, KeepAlive: 1, SessionExpiryInterval: 600,
-		ReconnectBackoff: func(int) time.Duration { return time.Millisecond },
+		ReconnectBackoff: func(int) time.Duration {
+			select {
+			case <-may:
+			case <-ctx.Done():
+			}
+			return time.Millisecond
+		},
 		OnConnectionUp:   func(*autopaho.ConnectionManager, *paho.Connack) { up <- struct{}{} },
 		ClientConfig: paho.ClientConfig{ClientID: "auto", OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 			func(p paho.PublishReceived) (bool, error) { received <- string(p.Packet.Payload); return true, nil },
@@ -344,6 +352,7 @@ func TestAutopahoComesBack(t *testing.T) {
 
 	namesake := knock(t, broker.address, packet.V5)
 	require.True(t, namesake.connect(&packet.Connect{ClientID: []byte("auto"), HasSessionExpiry: true, SessionExpiry: 600}).SessionPresent)
+	close(may)
 	<-up
 	namesake.expectDisconnect(packet.SessionTakenOver)
 	_, err = manager.Publish(ctx, &paho.Publish{Topic: "a", QoS: 2, Payload: []byte("back")})
