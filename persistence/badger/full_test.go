@@ -32,6 +32,7 @@ func TestCompactorsWaitForRoom(t *testing.T) {
 	for ; s.Resting(); n++ {
 		require.NoError(t, put(n))
 	}
+	require.Eventually(t, func() bool { return compacting(t) == others+2 }, 10*time.Second, time.Millisecond)
 	s.passing.Store(tooMuch)
 	require.ErrorIs(t, put(n), persistence.ErrNoSpace)
 	require.Eventually(t, func() bool { return compacting(t) == others }, 10*time.Second, time.Millisecond)
