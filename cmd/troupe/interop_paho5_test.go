@@ -340,7 +340,7 @@ func TestAutopahoComesBack(t *testing.T) {
 			}
 			return time.Millisecond
 		},
-		OnConnectionUp:   func(*autopaho.ConnectionManager, *paho.Connack) { up <- struct{}{} },
+		OnConnectionUp: func(*autopaho.ConnectionManager, *paho.Connack) { up <- struct{}{} },
 		ClientConfig: paho.ClientConfig{ClientID: "auto", OnPublishReceived: []func(paho.PublishReceived) (bool, error){
 			func(p paho.PublishReceived) (bool, error) { received <- string(p.Packet.Payload); return true, nil },
 		}},
