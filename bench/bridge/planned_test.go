@@ -26,8 +26,8 @@ func TestPlannedSwitch(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			p := newPair(t, kind, "order: rotate")
+			p.begin(t)
 			first, second := watch5(t, p.first.upstream, "five", "out/#"), watch5(t, p.second.upstream, "five", "out/#")
-			flows(t, p.local, p.first.upstream, "out")
 			x := newTraffic(t, p.local, "out", 5*time.Millisecond)
 			x.start(60 * *switches)
 			for i := range *switches {
