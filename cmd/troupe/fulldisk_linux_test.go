@@ -156,6 +156,51 @@ func TestRealFullDisk(t *testing.T) {
 	require.Equal(t, exitDone, second.exit(t))
 }
 
+// An instance whose device another program has filled harms none beside it, and ends
+// in order: what it has acknowledged is there when there is room again.
+func TestFullDiskOfOneInstance(t *testing.T) {
+	dir := device(t, "64m")
+	data, ballast := filepath.Join(dir, "data"), filepath.Join(dir, "ballast")
+	files := map[string]string{"all.yaml": "persistence: {memtable: 1MiB, min_free: 4MiB}\nshutdown: {grace_period: 100ms}\ninstances:\n" +
+		"- {name: full, data_dir: '" + data + "', listeners: [{name: tcp, address: '127.0.0.1:0'}]}\n" +
+		"- {name: other, data_dir: other, listeners: [{name: tcp, address: '127.0.0.1:0'}]}\n"}
+	place := place(t)
+	s := serveSeveral(t, place, files, "-c", "all.yaml")
+	s.says("troupe: other: data directory")
+	from, beside := enter(t, s.address("full"), packet.V5, "from"), enter(t, s.address("other"), packet.V5, "beside")
+	kept := func(p *peer, id int) {
+		p.send((&packet.Publish{QoS: packet.QoS1, Retain: true, PacketID: uint16(id), Topic: fmt.Append(nil, "kept/", id),
+			Payload: []byte(strings.Repeat("x", 100<<10))}).Append(nil, packet.V5))
+	}
+	const acknowledged = 25
+	for id := range acknowledged {
+		kept(from, id+1)
+		from.expect(packet.TypePuback)
+	}
+	rest(t, data)
+	stuff(t, ballast)
+	for id := acknowledged; id < 2*acknowledged; id++ { // what is mapped of a log is not yet on the device
+		kept(from, id+1)
+	}
+	s.says("the disk is full", `"instance":"full"`)
+	kept(beside, 1)
+	beside.expect(packet.TypePuback)
+	require.NoError(t, s.command.Process.Signal(syscall.SIGTERM))
+	require.Contains(t, []int{exitDone, exitFailure}, s.exit(t), s.log) // what it knows of its files may have been written before
+	s.says("the log is left as it is", `"instance":"full"`)
+	require.NotContains(t, s.log.String(), "SIGBUS")
+
+	require.NoError(t, os.Remove(ballast))
+	s = serveSeveral(t, place, files, "-c", "all.yaml")
+	s.says("troupe: other: data directory")
+	back := enter(t, s.address("full"), packet.V5, "back")
+	back.send((&packet.Subscribe{PacketID: 1, Filters: []packet.TopicFilter{{Filter: []byte("kept/#")}}}).Append(nil, packet.V5))
+	back.expect(packet.TypeSuback)
+	for range acknowledged {
+		back.expect(packet.TypePublish)
+	}
+}
+
 // A directory that may not be written to is refused. The broker runs as somebody
 // else for that, since root may write anywhere.
 func TestUnwritableDataDirectory(t *testing.T) {
