@@ -66,12 +66,10 @@ func (s *shared) shares(instance string) map[string]control.InstanceShare {
 func (s *shared) used(share string, want func(float64) bool) {
 	s.t.Helper()
 	var last control.InstanceShare
-	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		if last = s.shares("held")[share]; want(last.Used) {
-			return
-		}
-		require.True(s.t, time.Now().Before(deadline), "%+v", last)
-	}
+	require.Eventually(s.t, func() bool {
+		last = s.shares("held")[share]
+		return want(last.Used)
+	}, patience, 20*time.Millisecond, "%s: %+v", share, &last)
 }
 
 func amount(n float64) func(float64) bool { return func(used float64) bool { return used == n } }
