@@ -46,11 +46,12 @@ func stuff(t *testing.T, name string) {
 	}
 }
 
-// rest waits until nothing is done to the files of a data directory.
+// rest waits until nothing is done to the files of a data directory: the library's
+// compactors look for work up to a second after they were started.
 func rest(t *testing.T, dir string) {
 	t.Helper()
 	before, since := "", time.Now()
-	for deadline := time.Now().Add(patience); time.Since(since) < 200*time.Millisecond; {
+	for deadline := time.Now().Add(patience); time.Since(since) < 1200*time.Millisecond; {
 		require.True(t, time.Now().Before(deadline), "the files do not come to rest")
 		if now := fmt.Sprint(names(t, dir)); now != before {
 			before, since = now, time.Now()
